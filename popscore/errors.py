@@ -1,0 +1,33 @@
+"""The errors that popscore raises on purpose.
+
+Each one is also the standard error it resembles, so callers may catch either. A message names the
+thing, the reason and the next step, in words that can be shown to a user as they are.
+"""
+
+
+class PopscoreError(Exception):
+    """Something outside popscore is not as it must be: a photo, a model or a setting."""
+
+
+class InvalidSetting(PopscoreError, ValueError):
+    """An environment variable or option holds a value that cannot be used."""
+
+
+class ModelUnavailable(PopscoreError, OSError):
+    """The model file could not be had: no network, no such repository, no such file."""
+
+
+class ModelRefused(PopscoreError, ValueError):
+    """The model file is there, but it is not the one asked for or not an image scorer."""
+
+
+class UnreadableImage(PopscoreError, ValueError):
+    """The photo is missing, empty, damaged or not an image."""
+
+
+class ImageTooLarge(PopscoreError, ValueError):
+    """The photo has more bytes or pixels than the limits allow."""
+
+
+class ScoringFailed(PopscoreError, RuntimeError):
+    """The model gave no usable score for a photo."""

@@ -1,0 +1,103 @@
+"""What the environment says, read once and checked."""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from popscore.errors import InvalidSetting
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REVISION = re.compile(r"[\w./-]{1,255}", re.ASCII)
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
+BYTES_PER_MB = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of one process. The defaults are those of an empty environment."""
+
+    model_repo: str | None = None
+    model_revision: str = "main"
+    model_file: str = "model.onnx"
+    model_sha256: str | None = None
+    model_path: Path | None = None
+    strict: bool = False
+    max_image_bytes: int = 25 * BYTES_PER_MB
+    max_video_bytes: int = 500 * BYTES_PER_MB
+    max_files: int = 500
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the POPSCORE_* variables. An empty variable counts as not set.
+
+        Raises:
+            InvalidSetting: a variable holds a value that cannot be used; the message names it.
+        """
+        values = os.environ if environment is None else environment
+
+        def text(name: str) -> str | None:
+            return values.get(name, "").strip() or None
+
+        path = text("POPSCORE_MODEL_PATH")
+        sha256 = text("POPSCORE_MODEL_SHA256")
+        return cls(
+            model_repo=_matching("POPSCORE_MODEL_REPO", text("POPSCORE_MODEL_REPO"), _REPO, "OWNER/NAME"),
+            model_revision=_matching(
+                "POPSCORE_MODEL_REVISION",
+                text("POPSCORE_MODEL_REVISION"),
+                _REVISION,
+                "a commit, a tag or a branch",
+            )
+            or "main",
+            model_file=_relative_file("POPSCORE_MODEL_FILE", text("POPSCORE_MODEL_FILE") or "model.onnx"),
+            model_sha256=_matching(
+                "POPSCORE_MODEL_SHA256", sha256 and sha256.lower(), _SHA256, "64 hexadecimal digits"
+            ),
+            model_path=Path(path).expanduser() if path else None,
+            strict=_flag("POPSCORE_STRICT", values.get("POPSCORE_STRICT", "")),
+            max_image_bytes=_megabytes("POPSCORE_MAX_IMAGE_MB", text("POPSCORE_MAX_IMAGE_MB"), 25),
+            max_video_bytes=_megabytes("POPSCORE_MAX_VIDEO_MB", text("POPSCORE_MAX_VIDEO_MB"), 500),
+            max_files=int(_positive("POPSCORE_MAX_FILES", text("POPSCORE_MAX_FILES"), 500, whole=True)),
+        )
+
+
+def _matching(name: str, value: str | None, pattern: re.Pattern[str], wanted: str) -> str | None:
+    if value is not None and not pattern.fullmatch(value):
+        raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be {wanted}.")
+    return value
+
+
+def _relative_file(name: str, value: str) -> str:
+    parts = value.split("/")
+    if "\\" in value or not value.isprintable() or any(part in ("", ".", "..") for part in parts):
+        raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be a file inside the repository.")
+    return value
+
+
+def _flag(name: str, value: str) -> bool:
+    word = value.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be 1 or 0.")
+    return word in _TRUE
+
+
+def _positive(name: str, value: str | None, default: float, *, whole: bool) -> float:
+    if value is None:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (0 < number <= 1_000_000) or (whole and not number.is_integer()):
+        kind = "a whole number" if whole else "a number"
+        raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be {kind} above 0 and at most 1000000.")
+    return number
+
+
+def _megabytes(name: str, value: str | None, default: float) -> int:
+    return max(1, int(_positive(name, value, default, whole=False) * BYTES_PER_MB))
