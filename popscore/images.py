@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 import numpy as np
+
 # Named one by one: a plugin is registered when it is imported, and those not named here are never tried.
 from PIL import (  # noqa: F401
     AvifImagePlugin,
@@ -21,7 +22,6 @@ from PIL import (  # noqa: F401
     ExifTags,
     GifImagePlugin,
     Image,
-    MpoImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
@@ -36,7 +36,7 @@ PhotoSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Size = tuple[int, int]
 
 READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC"
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 # A large JPEG can be decoded at a fraction of its size; 178 megapixels is where Pillow itself stops. Other
 # formats are decoded whole, so their pixels are what memory has to hold, at 3 to 8 bytes each.
 MAX_PIXELS = 178_000_000
