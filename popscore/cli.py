@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -31,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PopscoreError as error:
         _complain(str(error))
         return NOTHING_DONE
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ALL_WELL
+    except _OutputFailed as error:
+        _complain(f"The answer could not be written: {error}. Check the disk or the pipe it goes to.")
+        return NOTHING_DONE
     except KeyboardInterrupt:
         _complain("stopped")
         return 130
@@ -68,10 +69,8 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 def _score(options: argparse.Namespace) -> int:
     scorer = popscore.load_scorer()
     answer = report(scorer.model, scorer.score_many(options.photos))
-    if options.json:
-        _print_json(answer.to_json())
-    else:
-        _print_scores(answer)
+    _announce(answer.model)
+    _write(_json_text(answer.to_json()) if options.json else _scores_text(answer))
     for failed in answer.errors:
         _complain(str(failed.error))
     if not answer.results:
@@ -81,10 +80,8 @@ def _score(options: argparse.Namespace) -> int:
 
 def _model(options: argparse.Namespace) -> int:
     info = popscore.load_scorer().model
-    if options.json:
-        _print_json(info.to_full_json())
-    else:
-        _print_model(info)
+    _announce(info)
+    _write(_json_text(info.to_full_json()) if options.json else _model_text(info))
     return ALL_WELL
 
 
@@ -98,23 +95,21 @@ def _app(_options: argparse.Namespace) -> int:
 # --- text -------------------------------------------------------------------------------------------
 
 
-def _print_json(document: Json) -> None:
-    notice = document.get("notice") or document.get("model", {}).get("notice")
-    if notice:
-        _complain(notice)
-    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+def _json_text(document: Json) -> str:
+    # ASCII, so that it is JSON in every encoding of the output, odd file names included.
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def _print_scores(answer: Report) -> None:
-    _announce(answer.model)
+def _scores_text(answer: Report) -> str:
+    lines = []
     for photo in answer.results:
         label = _colored(f"{photo.label:<9}", photo.color)
         place = f"more {answer.model.adjective} than {photo.percentile:.0f} of 100"
-        print(f"{photo.score:6.2f}  {label}  {place:<34}  {_printable(photo.file)}")
+        lines.append(f"{photo.score:6.2f}  {label}  {place:<34}  {_printable(photo.file)}\n")
+    return "".join(lines)
 
 
-def _print_model(info: ModelInfo) -> None:
-    _announce(info)
+def _model_text(info: ModelInfo) -> str:
     spec = info.spec
     where = {"embedded": "embedded in popscore", "file": f"file {info.origin}", "hub": f"Hub repository {info.origin}"}
     rows = [
@@ -130,9 +125,7 @@ def _print_model(info: ModelInfo) -> None:
         ("trained on", spec.training_data),
         *((f"  {name}", f"{figure:g}") for name, figure in spec.accuracy.items()),
     ]
-    for name, value in rows:
-        if value:
-            print(f"{name:<12}  {value}")
+    return "".join(f"{_printable(name):<12}  {_printable(value)}\n" for name, value in rows if value)
 
 
 def _announce(info: ModelInfo) -> None:
@@ -141,16 +134,34 @@ def _announce(info: ModelInfo) -> None:
 
 
 def _complain(message: str) -> None:
-    print(f"popscore: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody listens
+        print(f"popscore: {_printable(message)}", file=sys.stderr)
 
 
-def _printable(name: str) -> str:
-    """A file name that cannot move the cursor or break the line."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
+class _OutputFailed(Exception):
+    """Standard output takes no more."""
+
+
+def _write(text: str) -> None:
+    if sys.stdout is None:  # closed by whoever started popscore
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still in the buffer must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # else the reader, `head` perhaps, has seen enough
+            raise _OutputFailed(error.strerror) from error
+
+
+def _printable(text: str) -> str:
+    """Text from outside, such as a file name, that cannot move the cursor or break the line."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _colored(text: str, color: str) -> str:
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     red, green, blue = bytes.fromhex(color[1:])
     return f"\x1b[38;2;{red};{green};{blue}m{text}\x1b[0m"

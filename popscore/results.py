@@ -17,7 +17,7 @@ class ScoredPhoto:
         percentile: share of the reference population that scores lower, 0 to 100.
         label, color: name and `#rrggbb` of the score's band.
         width, height: of the upright photo, in pixels.
-        rank: 1 is best; None until photos were ranked against each other.
+        rank: 1 is best among the photos of the same call; a photo alone is first.
     """
 
     file: str
@@ -27,14 +27,13 @@ class ScoredPhoto:
     color: str
     width: int
     height: int
-    rank: int | None = None
+    rank: int = 1
 
     def to_json(self) -> Json:
         """The result object of every door."""
-        ranked = {} if self.rank is None else {"rank": self.rank}
         return {
             "file": self.file,
-            **ranked,
+            "rank": self.rank,
             "score": round(self.score, 4),
             "percentile": round(self.percentile, 1),
             "label": self.label,

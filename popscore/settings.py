@@ -11,7 +11,8 @@ from popscore.errors import InvalidSetting
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_REVISION = re.compile(r"[\w./-]{1,255}", re.ASCII)
+# It becomes part of a path in the Hub's cache, so it must not lead out of it.
+_REVISION = re.compile(r"(?!/)(?!.*\.\.)[\w./-]{1,255}", re.ASCII)
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 BYTES_PER_MB = 1_000_000
@@ -58,7 +59,7 @@ class Settings:
             model_sha256=_matching(
                 "POPSCORE_MODEL_SHA256", sha256 and sha256.lower(), _SHA256, "64 hexadecimal digits"
             ),
-            model_path=Path(path).expanduser() if path else None,
+            model_path=_path("POPSCORE_MODEL_PATH", path) if path else None,
             strict=_flag("POPSCORE_STRICT", values.get("POPSCORE_STRICT", "")),
             max_image_bytes=_megabytes("POPSCORE_MAX_IMAGE_MB", text("POPSCORE_MAX_IMAGE_MB"), 25),
             max_video_bytes=_megabytes("POPSCORE_MAX_VIDEO_MB", text("POPSCORE_MAX_VIDEO_MB"), 500),
@@ -77,6 +78,13 @@ def _relative_file(name: str, value: str) -> str:
     if "\\" in value or not value.isprintable() or any(part in ("", ".", "..") for part in parts):
         raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be a file inside the repository.")
     return value
+
+
+def _path(name: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: there is no such home directory.") from None
 
 
 def _flag(name: str, value: str) -> bool:

@@ -1,0 +1,93 @@
+"""Puts the tabs together, and launches the app with its settings."""
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator
+from importlib.resources import as_file, files
+from typing import Any
+
+import gradio as gr
+
+from popscore.errors import PopscoreError
+from popscore.models import Json
+from popscore.settings import Settings
+from popscore.ui import panel
+from popscore.ui.endpoints import add_endpoint
+from popscore.ui.model_door import ModelDoor
+from popscore.ui.score_tab import build_score_tab
+from popscore.ui.theme import popscore_theme
+from popscore.ui.uploads import DELETE_UPLOADS
+
+_QUEUE_SIZE = 200
+
+
+def build_demo(settings: Settings | None = None) -> gr.Blocks:
+    """Build the app and start loading its model in the background.
+
+    Args:
+        settings: instead of the environment.
+
+    Raises:
+        InvalidSetting: an environment variable cannot be used.
+    """
+    door = ModelDoor(settings or Settings.from_environment())
+
+    async def show_model() -> AsyncIterator[str]:
+        if not door.settled:
+            yield panel.waiting_badge()
+        while not door.settled:
+            await asyncio.sleep(0.2)
+        try:
+            yield panel.model_badge((await asyncio.to_thread(door.scorer)).model)
+        except PopscoreError as error:
+            yield panel.failed_badge(error)
+
+    def model_info() -> Json:
+        """Say which model answers: name, kind, where it came from, hash, scale, measured accuracy, licence."""
+        try:
+            return door.scorer().model.to_full_json()
+        except PopscoreError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    demo: gr.Blocks
+    with gr.Blocks(title="popscore", analytics_enabled=False, delete_cache=DELETE_UPLOADS, fill_width=True) as demo:
+        with gr.Row(elem_classes="ps-top"):
+            gr.HTML('<h1 class="ps-name">popscore</h1><p class="ps-ask">Which picture will people like most?</p>')
+            badge = gr.HTML(panel.waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
+        with gr.Tabs(elem_classes="ps-tabs"), gr.Tab("Score"):
+            build_score_tab(door)
+        gr.HTML(
+            '<footer class="ps-foot"><a href="?view=api">Use it from code</a>'
+            '<a href="https://arxiv.org/abs/1907.01985">The research behind the scale</a></footer>'
+        )
+        demo.load(show_model, None, badge, api_visibility="private", show_progress="hidden", concurrency_limit=None)
+        add_endpoint(model_info)
+    demo.queue(max_size=_QUEUE_SIZE)
+    door.open_in_background()
+    return demo
+
+
+def launch_options(settings: Settings | None = None) -> dict[str, Any]:
+    """How the app is launched: no statistics, no monitoring page, no requests to other servers."""
+    settings = settings or Settings.from_environment()
+    with as_file(files("popscore.ui").joinpath("assets", "popscore.css")) as css:
+        style = css.read_text(encoding="utf-8")
+    return {
+        "theme": popscore_theme(),
+        "css": style,
+        "footer_links": [],
+        "run_history": False,
+        "show_error": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "max_file_size": settings.max_image_bytes,
+        "mcp_server": True,
+        "pwa": False,
+        "share": False,
+    }
+
+
+def launch() -> None:
+    """Build the app and serve it until it is stopped."""
+    warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
+    build_demo().launch(**launch_options())

@@ -1,0 +1,56 @@
+"""The example photos that ship with the app. Origins and licences: assets/examples/NOTICE."""
+
+import base64
+import io
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from popscore.images import read_photo
+
+# File, name under the picture, what a screen reader says.
+_EXAMPLES = (
+    ("cat.png", "Cat", "a cat that looks past the camera"),
+    ("coffee.png", "Coffee", "a cup of coffee on a table"),
+    ("astronaut.png", "Astronaut", "an astronaut who smiles"),
+    ("rocket.jpg", "Rocket", "a rocket on its pad at night"),
+)
+_THUMBNAIL_SIDE = 144
+
+# Sends the file name of the button that was pressed to the server, which checks it.
+PICK_EXAMPLE_JS = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-file]');
+  if (button) trigger('select', {file: button.dataset.file});
+});
+"""
+
+
+def example(file: object) -> Path | None:
+    """Where an example lies; None if there is none of that name."""
+    known = next((name for name, _, _ in _EXAMPLES if name == file), None)
+    return None if known is None else Path(str(files("popscore.ui").joinpath("assets", "examples", known)))
+
+
+def examples_strip() -> str:
+    """A row of buttons, as HTML."""
+    buttons = "".join(
+        f'<button type="button" data-file="{file}">'
+        f'<img src="{_thumbnail(file)}" alt="{escape(alt)}" width="72" height="72"><span>{name}</span></button>'
+        for file, name, alt in _EXAMPLES
+    )
+    return f'<div class="ps-examples"><p>Or try one</p><div>{buttons}</div></div>'
+
+
+def _thumbnail(file: str) -> str:
+    """A small square of an example as a data URI, so that the strip costs no further requests."""
+    location = example(file)
+    if location is None:
+        raise ValueError(f"no example is called {file}")
+    pixels = read_photo(location).pixels
+    side = min(pixels.size)
+    left, top = (pixels.width - side) // 2, (pixels.height - side) // 2
+    square = pixels.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), box=(left, top, left + side, top + side))
+    packed = io.BytesIO()
+    square.save(packed, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode("ascii")

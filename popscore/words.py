@@ -1,0 +1,50 @@
+"""Sentences that more than one door says."""
+
+from popscore.models import ModelInfo
+
+
+def place(percentile: float, info: ModelInfo) -> str:
+    """Where a score stands, in words: `more appealing than 72 of 100 …`.
+
+    Args:
+        percentile: 0 to 100.
+        info: the model that gave the score.
+    """
+    return f"more {info.adjective} than {of_100(percentile)} {info.spec.reference_population}"
+
+
+def of_100(percentile: float) -> str:
+    """A percentile as a count of 100; the ends are never rounded to none or all."""
+    if percentile < 1:
+        return "fewer than 1 of 100"
+    if percentile > 99:
+        return "99 of 100"
+    return f"{percentile:.0f} of 100"
+
+
+def meaning(info: ModelInfo) -> str:
+    """What the score is, in one sentence."""
+    if info.spec.kind == "popularity":
+        return "The score predicts how much people will like this photo for what it shows, whoever posts it."
+    return (
+        "The score predicts how appealing people find this photo. "
+        "It was learned from ratings of photos, not from likes."
+    )
+
+
+LIMITS = (
+    "It looks at the picture alone: not at who posts it, when, where or with which words. "
+    "It is not a count of likes, and two scores that lie close together are no real difference."
+)
+
+
+def answered_by(info: ModelInfo) -> str:
+    """Which model answers, in a few words."""
+    spec = info.spec
+    name = f"{spec.name} {spec.version}" if spec.version else spec.name
+    where = {
+        "embedded": f"Embedded {spec.kind} model",
+        "file": f"{spec.kind.capitalize()} model from a file",
+        "hub": f"{spec.kind.capitalize()} model from the Hub",
+    }
+    return f"{where[info.source]}: {name}"
