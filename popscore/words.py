@@ -41,10 +41,9 @@ LIMITS = (
 def answered_by(info: ModelInfo) -> str:
     """Which model answers, in a few words."""
     spec = info.spec
-    name = f"{spec.name} {spec.version}" if spec.version else spec.name
     where = {
         "embedded": f"Embedded {spec.kind} model",
         "file": f"{spec.kind.capitalize()} model from a file",
         "hub": f"{spec.kind.capitalize()} model from the Hub",
     }
-    return f"{where[info.source]}: {name}"
+    return f"{where[info.source]}: {spec.name}"

@@ -80,7 +80,8 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
-        "max_file_size": settings.max_image_bytes,
+        # Photos have a smaller limit of their own, which is checked with a message beside the photo.
+        "max_file_size": max(settings.max_image_bytes, settings.max_video_bytes),
         "mcp_server": True,
         "pwa": False,
         "share": False,

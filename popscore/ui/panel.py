@@ -80,7 +80,7 @@ def _panel(state: str, inside: str) -> str:
 def _meaning(info: ModelInfo) -> str:
     return (
         f'<p class="ps-said">{escape(words.meaning(info))}</p>'
-        '<details class="ps-more"><summary>What this means, and what it does not</summary>'
+        '<details class="ps-more"><summary>What it means, and what not</summary>'
         f"<p>{escape(words.LIMITS)}</p>"
         f"<p>The scale is that of the I2PA research: the average is {info.spec.reference_mean:g}, and two of three "
         f"photos lie within {info.spec.reference_std:g} of it. Excellent begins at 4, Good at 2, Fair at 0.</p>"

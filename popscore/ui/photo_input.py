@@ -21,6 +21,6 @@ class PhotoInput(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> Upload | None:  # type: ignore[override]
         """Check where the file lies; do not open it."""
-        if payload is None:
+        if payload is None or not payload.path:  # the second is what a cleared photo looks like
             return None
         return checked_upload(payload.path, payload.orig_name)

@@ -8,7 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from popscore import images
-from popscore.errors import PopscoreError
+from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
 from popscore.models import Json
 from popscore.ui import panel
 from popscore.ui.endpoints import add_endpoint
@@ -21,10 +21,7 @@ _SHOWN_BY_BROWSERS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
 _PREVIEW_SIDE = 1600
 _AT_ONCE = 4
 
-_PRIVACY = (
-    '<p class="ps-privacy">Photos go to this server, are scored there '
-    f"and deleted {KEEP_UPLOADS_WORDS}. Nothing is kept or learned from.</p>"
-)
+_PRIVACY = f'<p class="ps-privacy">Scored on this server, deleted {KEEP_UPLOADS_WORDS}, never learned from.</p>'
 
 
 def build_score_tab(door: ModelDoor) -> None:
@@ -35,7 +32,14 @@ def build_score_tab(door: ModelDoor) -> None:
             yield gr.skip(), panel.empty_panel()
             return
         yield gr.skip(), panel.waiting_panel(model_ready=door.settled)
-        yield _preview(upload.location) or gr.skip(), _answer(door, upload.location, upload.name)
+        try:
+            scorer = door.scorer()
+            result = panel.result_panel(scorer.score(upload.location, name=upload.name), scorer.model)
+        except PopscoreError as error:
+            # What cannot be read cannot be shown; the browser would draw a broken picture.
+            yield (None if isinstance(error, (UnreadableImage, ImageTooLarge)) else gr.skip()), panel.error_panel(error)
+            return
+        yield _preview(upload.location) or gr.skip(), result
 
     def show_example(event: gr.EventData) -> Iterator[tuple[Any, Any]]:
         location = example(event.file)
@@ -43,7 +47,11 @@ def build_score_tab(door: ModelDoor) -> None:
             yield gr.skip(), gr.skip()
             return
         yield str(location), panel.waiting_panel(model_ready=door.settled)
-        yield gr.skip(), _answer(door, location, location.name)
+        try:
+            scorer = door.scorer()
+            yield gr.skip(), panel.result_panel(scorer.score(location, name=location.name), scorer.model)
+        except PopscoreError as error:
+            yield gr.skip(), panel.error_panel(error)
 
     def score_image(image: Upload | None) -> Json:
         """Score one photo from what it shows: its appeal, or its popularity where such a model is in use.
@@ -77,10 +85,9 @@ def build_score_tab(door: ModelDoor) -> None:
             alt_text="Your photo",
             container=False,
         )
+        gr.HTML(_PRIVACY, label="Privacy", elem_classes="ps-under")
         answer = gr.HTML(panel.empty_panel(), label="Result", elem_id="answer", elem_classes="ps-answer")
-        strip = gr.HTML(
-            examples_strip() + _PRIVACY, label="Examples", elem_classes="ps-extras", js_on_load=PICK_EXAMPLE_JS
-        )
+        strip = gr.HTML(examples_strip(), label="Examples", elem_classes="ps-extras", js_on_load=PICK_EXAMPLE_JS)
     gr.on(
         [photo.input, photo.clear],
         show_score,
@@ -101,14 +108,6 @@ def build_score_tab(door: ModelDoor) -> None:
         concurrency_limit=_AT_ONCE,
     )
     add_endpoint(score_image, photo)
-
-
-def _answer(door: ModelDoor, location: Path, name: str) -> str:
-    try:
-        scorer = door.scorer()
-        return panel.result_panel(scorer.score(location, name=name), scorer.model)
-    except PopscoreError as error:
-        return panel.error_panel(error)
 
 
 def _preview(location: Path) -> Image.Image | None:

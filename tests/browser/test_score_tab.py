@@ -1,0 +1,161 @@
+"""What a person does on the Score tab."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+import popscore
+from popscore.settings import Settings
+
+pytestmark = pytest.mark.browser
+
+
+def answer(page: Page) -> Locator:
+    return page.get_by_role("region", name="Result")
+
+
+def drop(page: Page, photo: Path, mime: str = "image/png") -> None:
+    """Drop a file onto the photo area, as the mouse does."""
+    packed = base64.b64encode(photo.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([packed, name, type]) => {
+            const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, {type}));
+            return transfer;
+        }""",
+        [packed, photo.name, mime],
+    )
+    area = page.get_by_role("button", name=re.compile("Drop an image"))
+    for event in ("dragenter", "dragover", "drop"):
+        area.dispatch_event(event, {"dataTransfer": transfer})
+
+
+def test_a_dropped_photo_is_answered_without_another_click(page: Page, cat: Path, size: str) -> None:
+    drop(page, cat)
+    expected = popscore.load_scorer(Settings()).score(cat)
+    expect(answer(page)).to_contain_text(f"{expected.score:.2f}")
+    expect(answer(page).locator(".ps-chip")).to_have_text(expected.label)
+    expect(answer(page)).to_contain_text(f"ore appealing than {expected.percentile:.0f} of 100")
+    expect(answer(page)).to_contain_text("not from likes")
+    expect(answer(page)).to_contain_text("451 x 300")
+    expect(page.get_by_role("img", name="Your photo")).to_be_visible()
+    box = answer(page).locator(".ps-score").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < page.viewport_size["height"], "the score is below the fold"  # type: ignore[index]
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], size  # type: ignore[index]
+
+
+@pytest.mark.dark
+def test_dark_is_readable(page: Page, cat: Path) -> None:
+    drop(page, cat)
+    expect(answer(page).locator(".ps-chip")).to_be_visible()
+    check_contrast(page)
+
+
+def test_light_is_readable(page: Page, cat: Path) -> None:
+    drop(page, cat)
+    expect(answer(page).locator(".ps-chip")).to_be_visible()
+    answer(page).get_by_text("What it means").click()
+    check_contrast(page)
+
+
+def test_an_example_is_one_key_away(page: Page) -> None:
+    page.get_by_role("button", name="Coffee").focus()
+    page.keyboard.press("Enter")
+    expect(answer(page)).to_contain_text("coffee.png")
+    expect(answer(page).locator(".ps-number")).to_have_text(re.compile(r"^-?\d\.\d\d$"))
+
+
+def test_a_broken_photo_says_why_beside_it_and_the_next_one_works(page: Page, cat: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "holiday.png"
+    broken.write_bytes(cat.read_bytes()[:30_000])
+    page.locator("#photo input[type=file]").set_input_files(broken)
+    expect(answer(page)).to_contain_text("holiday.png could not be read: the file ends early")
+    page.locator("#photo input[type=file]").set_input_files(cat)
+    expect(answer(page).locator(".ps-number")).to_be_visible()
+
+
+def test_a_photo_over_the_limit_says_so(page: Page, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2_100_000))
+    page.locator("#photo input[type=file]").set_input_files(large)
+    expect(answer(page)).to_contain_text("the limit is 2 MB")
+
+
+def test_a_heic_photo_is_scored_and_shown(page: Page, cat: Path, tmp_path: Path) -> None:
+    import pillow_heif
+
+    heic = tmp_path / "IMG_0042.heic"
+    pillow_heif.from_pillow(Image.open(cat).convert("RGB")).save(heic, quality=90)
+    page.locator("#photo input[type=file]").set_input_files(heic)
+    expect(answer(page)).to_contain_text("IMG_0042.heic")
+    shown = page.get_by_role("img", name="Your photo")
+    expect(shown).to_be_visible()
+    page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
+
+
+def test_a_removed_photo_clears_the_answer(page: Page, cat: Path) -> None:
+    drop(page, cat)
+    expect(answer(page).locator(".ps-number")).to_be_visible()
+    page.get_by_role("button", name="Remove Image").click()
+    expect(answer(page)).to_contain_text("Drop a photo to see its score")
+
+
+def test_names_from_outside_are_text_and_never_markup(page: Page, cat: Path, tmp_path: Path) -> None:
+    named = tmp_path / "<img src=x onerror=document.title='owned'>.png"
+    named.write_bytes(cat.read_bytes())
+    page.locator("#photo input[type=file]").set_input_files(named)
+    expect(answer(page).locator(".ps-number")).to_be_visible()
+    assert page.title() == "popscore"
+    expect(answer(page).locator("img")).to_have_count(0)
+
+
+def test_everything_can_be_reached_with_the_keyboard(page: Page) -> None:
+    reached = set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.ariaLabel || document.activeElement.innerText.trim()"))
+    for name in ("Upload file", "Capture from camera", "Paste from clipboard", "Cat", "Rocket", "Use it from code"):
+        assert name in reached, reached
+
+
+def check_contrast(page: Page) -> None:
+    """Every visible text has a contrast of at least 4.5 (3 if large) to the ground behind it (WCAG 2.2, AA)."""
+    poor = page.evaluate(CONTRAST_JS)
+    assert poor == []
+
+
+CONTRAST_JS = """
+() => {
+  const parse = (color) => (color.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const color = parse(getComputedStyle(e).backgroundColor);
+      if (color.length < 4 || color[3] > 0.5) return color;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const box = element.getBoundingClientRect();
+    if (!own || box.width < 2 || box.height < 2 || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(parse(style.color)), light(ground(element))].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) poor.push(element.textContent.trim().slice(0, 40) + ' ' + ratio.toFixed(2));
+  }
+  return poor;
+}
+"""

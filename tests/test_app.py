@@ -1,0 +1,246 @@
+"""The app from outside: its endpoints over HTTP, its MCP tools, what it refuses, what it never does."""
+
+import ast
+import asyncio
+import base64
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import environment
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from PIL import Image
+from running_app import ROOT, app_process, running_app
+
+import popscore
+from popscore.settings import Settings
+
+RESULT_KEYS = ["file", "rank", "score", "percentile", "label", "color", "width", "height"]
+MODEL_KEYS = ["name", "kind", "source", "revision", "sha256", "notice"]
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="module")
+def url(uploads: Path) -> Iterator[str]:
+    with running_app(uploads, Settings(max_image_bytes=2_000_000)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False)
+
+
+def post(address: str, body: Any) -> Any:
+    request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def call(url: str, endpoint: str, **inputs: Any) -> tuple[str, Any]:
+    """One raw call of an endpoint: the event's name and its data."""
+    event = post(f"{url}/gradio_api/call/v2/{endpoint}", inputs)["event_id"]
+    with urllib.request.urlopen(f"{url}/gradio_api/call/{endpoint}/{event}", timeout=20) as answer:
+        text = answer.read().decode()
+    name, data = re.findall(r"event: (\w+)\ndata: (.*)", text)[-1]
+    return name, json.loads(data)
+
+
+# --- the same answers as the other doors ---------------------------------------------------------------
+
+
+def test_score_image_gives_what_the_package_gives(client: Client, photos: dict[str, Path]) -> None:
+    scorer = popscore.load_scorer(Settings())
+    for photo in photos.values():
+        answer = client.predict(image=handle_file(str(photo)), api_name="/score_image")
+        assert list(answer) == [*RESULT_KEYS, "model"]
+        assert list(answer["model"]) == MODEL_KEYS
+        assert {key: answer[key] for key in RESULT_KEYS} == scorer.score(photo, name=photo.name).to_json()
+
+
+def test_the_file_keeps_its_original_name(client: Client, cat: Path, tmp_path: Path) -> None:
+    named = tmp_path / "Kätzchen am Fenster (1).png"
+    named.write_bytes(cat.read_bytes())
+    answer = client.predict(image=handle_file(str(named)), api_name="/score_image")
+    assert str(tmp_path) not in json.dumps(answer)
+    assert Path(answer["file"]).suffix == ".png"
+    assert "path" not in answer
+
+
+def test_orientation_16_bit_and_cmyk_reach_the_scorer_unharmed(client: Client, cat: Path, tmp_path: Path) -> None:
+    scorer = popscore.load_scorer(Settings())
+    upright = Image.open(cat).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    upright.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
+    deep = np.asarray(upright.convert("L"), dtype=np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    for name in ("turned.png", "cmyk.jpg", "deep.png"):
+        answer = client.predict(image=handle_file(str(tmp_path / name)), api_name="/score_image")
+        assert answer["score"] == scorer.score(tmp_path / name).to_json()["score"], name
+    turned = client.predict(image=handle_file(str(tmp_path / "turned.png")), api_name="/score_image")
+    assert (turned["width"], turned["height"]) == upright.size
+    assert turned["score"] == scorer.score(upright).to_json()["score"]
+
+
+def test_model_info_gives_what_the_model_command_gives(client: Client) -> None:
+    answer = client.predict(api_name="/model_info")
+    assert answer == popscore.load_scorer(Settings()).model.to_full_json()
+    assert answer["kind"] == "appeal"
+    assert answer["source"] == "embedded"
+
+
+def test_plain_http_works_without_a_client_library(url: str, cat: Path) -> None:
+    boundary = "popscore"
+    body = (
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="cat.png"\r\n'
+            "Content-Type: image/png\r\n\r\n"
+        ).encode()
+        + cat.read_bytes()
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+    request = urllib.request.Request(
+        f"{url}/gradio_api/upload", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        (uploaded,) = json.load(answer)
+    name, data = call(url, "score_image", image={"path": uploaded})
+    assert name == "complete"
+    assert data[0]["file"] == "cat.png"
+
+
+# --- what is refused -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}])
+@pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "README.md"), str(ROOT / "docs" / "score.webp"), "..", ""])
+def test_a_server_file_is_never_opened(url: str, path: str, meta: dict[str, Any]) -> None:
+    name, data = call(url, "score_image", image={"path": path, **meta})
+    assert name == "error"
+    assert "passwd" not in json.dumps(data)
+    assert str(ROOT) not in json.dumps(data)
+
+
+def test_a_path_that_leaves_the_upload_folder_is_refused(url: str, uploads: Path, tmp_path: Path, cat: Path) -> None:
+    outside = tmp_path / "outside.png"
+    outside.write_bytes(cat.read_bytes())
+    folder = uploads / "abc"
+    folder.mkdir(exist_ok=True)
+    (folder / "link.png").symlink_to(outside)
+    for path in (f"{uploads}/abc/../../outside.png", f"{folder}/link.png", f"{uploads}"):
+        name, _ = call(url, "score_image", image={"path": path})
+        assert name == "error", path
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"hello", "not an image"),
+        (b"%PDF-1.7 \n", "PDF"),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 3_000_000, "too large"),
+    ],
+)
+def test_a_bad_file_gives_its_reason_and_no_server_path(
+    client: Client, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(content)
+    with pytest.raises(AppError, match=reason) as refusal:
+        client.predict(image=handle_file(str(bad)), api_name="/score_image")
+    assert "bad.jpg" in str(refusal.value)
+    assert "/tmp" not in str(refusal.value)  # noqa: S108
+
+
+def test_no_photo_is_a_clear_error(client: Client) -> None:
+    with pytest.raises(AppError, match="no photo"):
+        client.predict(image=None, api_name="/score_image")
+
+
+# --- what the interface looks like to a stranger -----------------------------------------------------------
+
+
+def test_only_the_named_endpoints_are_public(client: Client) -> None:
+    described = client.view_api(return_format="dict", print_info=False)
+    assert set(described["named_endpoints"]) == {"/score_image", "/model_info"}
+    assert described["unnamed_endpoints"] == {}
+    for endpoint in described["named_endpoints"].values():
+        for value in [*endpoint["parameters"], *endpoint["returns"]]:
+            assert value["label"] and not value["label"].startswith("value_"), value
+
+
+def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
+    # Gradio fetches the addresses that MCP clients send, but none on this machine, so the photo goes as data.
+    photo = "data:image/png;base64," + base64.b64encode(cat.read_bytes()).decode()
+
+    async def talk() -> tuple[dict[str, Any], Any, Any]:
+        async with (
+            streamable_http_client(f"{url}/gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            scored = await session.call_tool("score_image", {"image": photo})
+            return tools, await session.call_tool("model_info", {}), scored
+
+    tools, model, scored = asyncio.run(talk())
+    assert set(tools) == {"score_image", "model_info"}
+    assert "Score one photo" in tools["score_image"].description
+    assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
+    # Gradio writes the answer as Python does, with single quotes.
+    assert ast.literal_eval(model.content[0].text)["kind"] == "appeal"
+    assert ast.literal_eval(scored.content[0].text)["label"] in ("Excellent", "Good", "Fair", "Poor")
+
+
+@pytest.mark.parametrize("page", ["monitoring", "monitoring/summary", "gradio_api/monitoring/summary"])
+def test_there_is_no_monitoring_page(url: str, page: str) -> None:
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{url}/{page}", timeout=5)
+
+
+def test_every_component_has_a_label(url: str) -> None:
+    with urllib.request.urlopen(f"{url}/config", timeout=5) as answer:
+        config = json.load(answer)
+    layout_only = {"row", "column", "tabs", "tabitem", "api", "button", "html"}
+    unlabelled = [c for c in config["components"] if c["type"] not in layout_only and not c["props"].get("label")]
+    assert not unlabelled
+    assert not config["analytics_enabled"]
+
+
+# --- the app as a process ------------------------------------------------------------------------------------
+
+
+def test_the_page_is_up_while_the_hub_is_silent_and_then_the_embedded_model_answers(
+    tmp_path: Path, hub: Any, cat: Path
+) -> None:
+    hub.silent = True
+    variables = environment(
+        tmp_path, HF_ENDPOINT=hub.url, POPSCORE_MODEL_REPO="someone/model", GRADIO_TEMP_DIR=tmp_path / "uploads"
+    )
+    with app_process(variables) as url:
+        began = time.monotonic()
+        answer = Client(url, verbose=False).predict(image=handle_file(str(cat)), api_name="/score_image")
+        assert answer["model"]["source"] == "embedded"
+        assert "someone/model" in answer["model"]["notice"]
+        assert time.monotonic() - began < 40
+
+
+def test_the_app_command_is_the_same_as_app_py(tmp_path: Path) -> None:
+    with app_process(environment(tmp_path, GRADIO_TEMP_DIR=tmp_path / "uploads"), "-m", "popscore", "app") as url:
+        assert Client(url, verbose=False).predict(api_name="/model_info")["source"] == "embedded"

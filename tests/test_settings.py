@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+
+from popscore.errors import InvalidSetting, PopscoreError
+from popscore.settings import Settings
+
+
+def read(**variables: str) -> Settings:
+    return Settings.from_environment(variables)
+
+
+def test_empty_environment() -> None:
+    assert read() == Settings()
+    assert Settings() == Settings(
+        model_repo=None,
+        model_revision="main",
+        model_file="model.onnx",
+        model_sha256=None,
+        model_path=None,
+        strict=False,
+        max_image_bytes=25_000_000,
+        max_video_bytes=500_000_000,
+        max_files=500,
+    )
+
+
+def test_every_variable() -> None:
+    settings = read(
+        POPSCORE_MODEL_REPO="some-one/pop.score_2",
+        POPSCORE_MODEL_REVISION="refs/pr/1",
+        POPSCORE_MODEL_FILE="onnx/fp32/model.onnx",
+        POPSCORE_MODEL_SHA256="AB" * 32,
+        POPSCORE_MODEL_PATH="/models/a b.onnx",
+        POPSCORE_STRICT="1",
+        POPSCORE_MAX_IMAGE_MB="0.5",
+        POPSCORE_MAX_VIDEO_MB="2000",
+        POPSCORE_MAX_FILES="7",
+    )
+    assert settings == Settings(
+        model_repo="some-one/pop.score_2",
+        model_revision="refs/pr/1",
+        model_file="onnx/fp32/model.onnx",
+        model_sha256="ab" * 32,
+        model_path=Path("/models/a b.onnx"),
+        strict=True,
+        max_image_bytes=500_000,
+        max_video_bytes=2_000_000_000,
+        max_files=7,
+    )
+
+
+def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POPSCORE_MAX_FILES", "3")
+    assert Settings.from_environment().max_files == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "POPSCORE_MODEL_REPO",
+        "POPSCORE_MODEL_REVISION",
+        "POPSCORE_MODEL_FILE",
+        "POPSCORE_MODEL_SHA256",
+        "POPSCORE_MODEL_PATH",
+        "POPSCORE_STRICT",
+        "POPSCORE_MAX_IMAGE_MB",
+        "POPSCORE_MAX_VIDEO_MB",
+        "POPSCORE_MAX_FILES",
+    ],
+)
+@pytest.mark.parametrize("value", ["", "  "])
+def test_empty_counts_as_not_set(name: str, value: str) -> None:
+    assert read(**{name: value}) == Settings()
+
+
+def test_blanks_around_a_value_do_not_count() -> None:
+    assert read(POPSCORE_MODEL_REPO=" a/b\n", POPSCORE_STRICT=" 1 ") == Settings(model_repo="a/b", strict=True)
+
+
+def test_home_directory() -> None:
+    assert read(POPSCORE_MODEL_PATH="~/model.onnx").model_path == Path.home() / "model.onnx"
+
+
+@pytest.mark.parametrize("word", ["1", "true", "YES", "On"])
+def test_strict(word: str) -> None:
+    assert read(POPSCORE_STRICT=word).strict
+
+
+@pytest.mark.parametrize("word", ["0", "false", "NO", "Off"])
+def test_not_strict(word: str) -> None:
+    assert not read(POPSCORE_STRICT=word).strict
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("POPSCORE_MODEL_REPO", ["popscore", "a/b/c", "/b", "a/", "../b", "a/..", "a b/c", "ü/b", "https://hf.co/a/b"]),
+        ("POPSCORE_MODEL_REVISION", ["v 1", "../main", "a/../../b", "/etc", "x" * 256, "main?", "ä"]),
+        ("POPSCORE_MODEL_FILE", ["/etc/model.onnx", "../model.onnx", "a//b", "a/./b", "a\\b", "a/", "a\x07b", ".."]),
+        ("POPSCORE_MODEL_SHA256", ["abc", "g" * 64, "a" * 63, "a" * 65]),
+        ("POPSCORE_MODEL_PATH", ["~nobody-of-this-name/model.onnx"]),
+        ("POPSCORE_STRICT", ["2", "maybe", "-"]),
+        ("POPSCORE_MAX_IMAGE_MB", ["0", "-1", "nan", "inf", "1e7", "25MB", "1,5"]),
+        ("POPSCORE_MAX_VIDEO_MB", ["0", "-0.1", "nan", "-inf", "lots"]),
+        ("POPSCORE_MAX_FILES", ["0", "-5", "1.5", "nan", "1000001", "many"]),
+    ],
+)
+def test_bad_values_are_named(name: str, values: list[str]) -> None:
+    for value in values:
+        with pytest.raises(InvalidSetting) as found:
+            read(**{name: value})
+        message = str(found.value)
+        assert message.startswith(f"{name}=") and "cannot be used" in message and len(message) < 300
+        assert message.isprintable()
+
+
+def test_the_error_is_also_a_standard_error() -> None:
+    assert issubclass(InvalidSetting, PopscoreError) and issubclass(InvalidSetting, ValueError)
