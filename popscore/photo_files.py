@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -16,11 +17,13 @@ FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 PhotoSource = FileSource | Image.Image
 
 # A large JPEG can be decoded at a fraction of its size; 178 megapixels is where Pillow itself stops. Other
-# formats are decoded whole, so their pixels are what memory has to hold.
+# formats are decoded whole, so their pixels are what memory has to hold; 89 is where Pillow begins to warn.
 MAX_PIXELS = 178_000_000
-MAX_DECODED_PIXELS = 100_000_000
+MAX_DECODED_PIXELS = 89_000_000
 # A name comes from outside and goes into messages.
 _MAX_NAME = 120
+# The same PIL image may be in a list twice, and so in two threads that would move its one file position.
+_rereading = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +82,13 @@ def unread_bytes(image: Image.Image, name: str, max_bytes: int) -> bytes | None:
     if file is None or not untouched or not first_frame:
         return None
     try:
-        position = file.tell()
-        file.seek(0)
-        try:
-            return read_bytes(file, name, max_bytes)
-        finally:
-            file.seek(position)
+        with _rereading:
+            position = file.tell()
+            file.seek(0)
+            try:
+                return read_bytes(file, name, max_bytes)
+            finally:
+                file.seek(position)
     except PopscoreError:
         raise
     except (OSError, ValueError, AttributeError):  # closed, or not seekable: the image is all there is

@@ -1,5 +1,8 @@
 """The Hugging Face Hub: the only code of popscore that uses the network."""
 
+import logging
+import os
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -11,6 +14,10 @@ from popscore.errors import ModelUnavailable
 # A Hub that answers 503 keeps huggingface_hub retrying for 23 s. People who wait for a page do not wait
 # that long: after this many seconds without a new byte popscore stops waiting.
 PATIENCE_S = 15.0
+# huggingface_hub reports progress once per chunk, and its chunks of 10 MB would look like silence on a
+# slow line. With these, anything faster than 1.1 kB per second counts as alive.
+_CHUNK_BYTES = 16 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -20,22 +27,48 @@ class HubFile:
     location: Path
     commit: str
 
+    def stated_sha256(self) -> str | None:
+        """The SHA-256 that the Hub states for the content, which huggingface_hub does not check.
 
-def fetch(repo: str, file: str, revision: str, *, patience_s: float = PATIENCE_S) -> HubFile:
+        The cache stores a large file under it. None for a small file, and for a cache without links.
+        """
+        try:
+            blob = self.location.readlink().name
+        except OSError:
+            return None
+        return blob if _SHA256.fullmatch(blob) else None
+
+    def discard(self) -> None:
+        """Remove the file from the cache, so that the next start gets it anew."""
+        self.location.resolve().unlink(missing_ok=True)
+        self.location.unlink(missing_ok=True)
+
+
+def fetch(repo: str, file: str, revision: str) -> HubFile:
     """Get one file from the Hub, or from the local cache.
 
     A revision that is a full commit makes no network call once it is cached. HF_ENDPOINT, HF_TOKEN,
-    HF_HOME and HF_HUB_OFFLINE work as everywhere.
+    HF_HOME and HF_HUB_OFFLINE work as everywhere. A Hub that does not answer is given up after
+    `PATIENCE_S`, and what the cache holds for the revision is used.
 
     Args:
         repo: OWNER/NAME.
         file: path inside the repository.
         revision: commit, tag or branch.
-        patience_s: longest time without a new byte, in seconds.
 
     Raises:
         ModelUnavailable: the file could not be had; the message gives the reason and the next step.
     """
+    what = f"The model {file} of {repo} at {revision} could not be had"
+    try:
+        # Imported here: it costs a cold start of the embedded model nothing. The constants, which read
+        # HF_* variables, come first: an error in them would otherwise be printed to standard output.
+        import huggingface_hub.constants  # noqa: F401
+        from huggingface_hub import errors, try_to_load_from_cache
+    except (ImportError, ValueError) as error:
+        reason = f"huggingface_hub does not start ({error}). Check the HF_* variables."
+        raise ModelUnavailable(f"{what}: {reason}") from error
+
     heartbeat = _Heartbeat()
     answer: list[str] = []
     failure: list[Exception] = []
@@ -50,18 +83,23 @@ def fetch(repo: str, file: str, revision: str, *, patience_s: float = PATIENCE_S
     # takes too long. What it still downloads then goes to its own cache and serves the next start.
     worker = threading.Thread(target=download, name="popscore-hub", daemon=True)
     worker.start()
-    while worker.is_alive() and heartbeat.silence_s() < patience_s:
+    while worker.is_alive() and heartbeat.silence_s() < PATIENCE_S:
         worker.join(timeout=0.05)
-    where = f"{file} of {repo} at {revision}"
+    if answer:
+        return _hub_file(answer[0], file)
+    if not failure or not isinstance(failure[0], (errors.HfHubHTTPError, errors.HFValidationError)):
+        # Nobody answered. huggingface_hub looks into its cache in some of these cases, not in all.
+        cached = try_to_load_from_cache(repo, file, revision=revision)
+        if isinstance(cached, str):
+            return _hub_file(cached, file)
     if failure:
-        raise ModelUnavailable(f"The model {where} could not be had: {_reason(failure[0])}") from failure[0]
-    if not answer:
-        raise ModelUnavailable(
-            f"The model {where} could not be had: the Hub sent nothing for {patience_s:.0f} seconds. Try again later."
-        )
-    location = Path(answer[0])
-    depth = len(Path(file).parts)
-    return HubFile(location=location, commit=location.parents[depth - 1].name)  # …/snapshots/<commit>/<file>
+        raise ModelUnavailable(f"{what}: {_reason(failure[0])}") from failure[0]
+    raise ModelUnavailable(f"{what}: the Hub sent nothing for {PATIENCE_S:.0f} seconds. Try again later.")
+
+
+def _hub_file(path: str, file: str) -> HubFile:
+    location = Path(path)  # …/snapshots/<commit>/<file>
+    return HubFile(location, commit=location.parents[len(Path(file).parts) - 1].name)
 
 
 class _Heartbeat:
@@ -78,10 +116,14 @@ class _Heartbeat:
 
 
 def _download(repo: str, file: str, revision: str, heartbeat: _Heartbeat) -> str:
-    # Imported here: it costs a cold start of the embedded model nothing.
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, hf_hub_download
     from tqdm.auto import tqdm
 
+    constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
+    # It would ask the Hub for a list of AI agents once a day, even for a file in the cache.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    if "HF_HUB_VERBOSITY" not in os.environ:
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # popscore says in one line what became of it
     heartbeat.beat()
 
     class Progress(tqdm):  # type: ignore[misc]
@@ -89,9 +131,11 @@ def _download(repo: str, file: str, revision: str, heartbeat: _Heartbeat) -> str
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **{**options, "disable": True})
+            heartbeat.beat()
 
         def update(self, n: float | None = 1) -> bool | None:
-            heartbeat.beat()
+            if n:
+                heartbeat.beat()
             return bool(super().update(n))
 
     return hf_hub_download(repo, file, revision=revision, tqdm_class=Progress, library_name="popscore")
@@ -101,6 +145,8 @@ def _reason(error: Exception) -> str:
     """Say in words for a user what huggingface_hub ran into, and what to do."""
     from huggingface_hub import errors
 
+    if isinstance(error, errors.HFValidationError):
+        return "the Hub knows no names of this form. Check POPSCORE_MODEL_REPO."
     if isinstance(error, errors.GatedRepoError):
         return "the repository is gated. Accept its terms on the Hub and set HF_TOKEN."
     if isinstance(error, errors.RepositoryNotFoundError):
@@ -125,4 +171,4 @@ def _reason(error: Exception) -> str:
         return f"the Hub answered {status}. Try again later."
     if isinstance(error, OSError) and error.errno is not None:
         return f"{error.strerror}. Check the disk and HF_HOME."
-    return f"the download broke off ({type(error).__name__}). Try again."
+    return f"the connection broke off ({type(error).__name__}). Check it and HF_ENDPOINT, then try again."

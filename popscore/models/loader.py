@@ -58,13 +58,19 @@ def _load(settings: Settings) -> LoadedModel:
 
 def _load_from_hub(settings: Settings, repo: str) -> LoadedModel:
     found = hub.fetch(repo, settings.model_file, settings.model_revision)
+    file = f"{settings.model_file} of {repo}"
     try:
         content = _read_limited(found.location)
+        damaged = found.stated_sha256() not in (None, hashlib.sha256(content).hexdigest())
+        if damaged:
+            found.discard()
     except OSError as error:
+        raise ModelUnavailable(f"The cached model {file} cannot be read: {error.strerror}. Check HF_HOME.") from error
+    if damaged:
         raise ModelUnavailable(
-            f"The cached model of {repo} cannot be read: {error.strerror}. Check HF_HOME."
-        ) from error
-    file = f"{settings.model_file} of {repo}"
+            f"The model {file} could not be had: the copy that arrived is damaged, its SHA-256 is not the one that "
+            "the Hub states. It was removed; start popscore again to fetch it anew."
+        )
     sha256 = _checked_sha256(content, settings.model_sha256, file=file)
     session = open_session(content, file=file)
     info = ModelInfo(spec=session.spec, source="hub", origin=repo, revision=found.commit, sha256=sha256)
@@ -72,14 +78,14 @@ def _load_from_hub(settings: Settings, repo: str) -> LoadedModel:
 
 
 def _load_file(settings: Settings, location: Path) -> LoadedModel:
-    if not location.is_file():
-        raise ModelUnavailable(f"There is no model file at {location}. Check POPSCORE_MODEL_PATH.")
     try:
-        content = _read_limited(location)
+        content = _read_limited(location) if location.is_file() else None
     except OSError as error:
         raise ModelUnavailable(
             f"The model file {location} cannot be read: {error.strerror}. Check POPSCORE_MODEL_PATH."
         ) from error
+    if content is None:
+        raise ModelUnavailable(f"There is no model file at {location}. Check POPSCORE_MODEL_PATH.")
     sha256 = _checked_sha256(content, settings.model_sha256, file=location.name)
     session = open_session(content, file=location.name)
     info = ModelInfo(spec=session.spec, source="file", origin=location.name, sha256=sha256)
@@ -87,7 +93,11 @@ def _load_file(settings: Settings, location: Path) -> LoadedModel:
 
 
 def _load_embedded(notice: str | None = None) -> LoadedModel:
-    content = files("popscore.models").joinpath(EMBEDDED_FILE).read_bytes()
+    try:
+        content = files("popscore.models").joinpath(EMBEDDED_FILE).read_bytes()
+    except OSError as error:
+        missing = f"The embedded model is missing ({error.strerror}). Install popscore again."
+        raise ModelUnavailable(f"{notice} {missing}" if notice else missing) from error
     session = open_session(content, file="the embedded model")
     sha256 = hashlib.sha256(content).hexdigest()
     return LoadedModel(session, ModelInfo(spec=session.spec, source="embedded", sha256=sha256, notice=notice))

@@ -1,5 +1,7 @@
 """One ONNX file in memory: checked once, run by any number of threads."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,8 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
     ValueError,
     *(item for item in vars(ort_errors).values() if isinstance(item, type) and issubclass(item, Exception)),
 )
+_ORT_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_ORT_SOURCE = re.compile(r"\.(cc|h):\d+ ")
 _SCORE_OUTPUT = "output"
 _WANTED = "popscore needs one float32 input [N or 1, 3, height, width] and one number per image as output"
 
@@ -61,8 +65,8 @@ class ScoringSession:
 def open_session(content: bytes, *, file: str) -> ScoringSession:
     """Make a session from the bytes of an ONNX file.
 
-    The file is read into memory first, so that what was hashed is what runs, and so that it cannot
-    refer to other files.
+    The file is read into memory first, so that what was hashed is what runs. A file that keeps its
+    weights in other files is refused.
 
     Args:
         content: the whole file.
@@ -77,12 +81,20 @@ def open_session(content: bytes, *, file: str) -> ScoringSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # From memory, onnxruntime would look for a model's other files in the working directory.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        metadata = session.get_modelmeta().custom_metadata_map
     except _ORT_ERRORS as error:
+        if "xternal data" in str(error):
+            raise ModelRefused(f"{file} was refused: its weights lie in another file. Save it as one file.") from error
         reason = _first_line(error)
-        raise ModelRefused(f"{file} was refused: it is not an ONNX model that runs here ({reason}).") from error
-    spec = spec_from_metadata(session.get_modelmeta().custom_metadata_map, file=file)
+        raise ModelRefused(
+            f"{file} was refused: it is not an ONNX model that runs here ({reason}). "
+            "Download it again, or export it anew."
+        ) from error
+    spec = spec_from_metadata(metadata, file=file)
     _check_input(session, spec or I2PA_SPEC, file=file, bare=spec is None)
     opened = ScoringSession(
         spec=spec or I2PA_SPEC,
@@ -146,5 +158,8 @@ def _shape_text(shape: Sequence[Any]) -> str:
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    # onnxruntime puts its own source paths in front; they say nothing to a user.
-    return text.rpartition("/")[2][:200]
+    # onnxruntime puts codes and its own source lines in front; they say nothing to a user.
+    text = _ORT_PREFIX.sub("", text)
+    if _ORT_SOURCE.search(text):
+        text = text.rpartition(") ")[2]
+    return text.rstrip(".")[:200]
