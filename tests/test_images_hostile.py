@@ -254,23 +254,29 @@ def test_a_webp_header_that_claims_too_many_pixels() -> None:
         read_photo(_webp_header(16_383, 16_383))
 
 
-# Reads a photo and reports what it cost. A process of its own, since memory is counted per process.
+# Reads a photo and reports what it cost. VmHWM, since what getrusage says begins with the parent's memory.
 _COST = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 from popscore.errors import PopscoreError
 from popscore.images import read_photo
-before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+
+def peak_kb():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+before, started = peak_kb(), time.perf_counter()
 try:
     answer = read_photo(sys.argv[1], at_least=(448, 448)).pixels.size
 except PopscoreError as error:
     answer = type(error).__name__
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(json.dumps([answer, peak // 1000, time.perf_counter() - started]))
+print(json.dumps([answer, (peak_kb() - before) // 1000, time.perf_counter() - started]))
 """
 
 
 def cost(path: Path) -> tuple[object, int, float]:
     """What came of a photo, the memory it took in MB, and the seconds."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("memory is measured with /proc")
     command = [sys.executable, "-c", _COST, str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=60)
     answer, peak_mb, time_s = json.loads(done.stdout)
@@ -323,7 +329,7 @@ def test_a_progressive_jpeg_with_a_few_more_scans_is_read() -> None:
 
 def test_a_motion_photo_is_read() -> None:
     """A video hangs at its end, in which anything may look like scans; so may a comment."""
-    video = b"\0\0\0\x20ftypmp42" + b"\xff\xda" * 1_000
+    video = b"\0\0\0\x20ftypmp42" + b"\xff\xda\0\2" * 1_000
     content = with_jpeg_segment(FORMATS["photo.jpg"], 0xFE, b"\xff\xda" * 1_000) + video
     assert np.array_equal(np.asarray(read_photo(content).pixels), np.asarray(read_photo(FORMATS["photo.jpg"]).pixels))
 
