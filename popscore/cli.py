@@ -4,9 +4,7 @@
 """
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,7 +12,8 @@ from collections.abc import Sequence
 import popscore
 from popscore.errors import PopscoreError
 from popscore.models import Json, ModelInfo
-from popscore.results import Report, report
+from popscore.results import Ranking, Report, report
+from popscore.terminal import OutputFailed, colored, complain, printable, write
 
 ALL_WELL, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 
@@ -30,13 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except PopscoreError as error:
-        _complain(str(error))
+        complain(str(error))
         return NOTHING_DONE
-    except _OutputFailed as error:
-        _complain(f"The answer could not be written: {error}. Check the disk or the pipe it goes to.")
+    except OutputFailed as error:
+        complain(f"The answer could not be written: {error}. Check the disk or the pipe it goes to.")
         return NOTHING_DONE
     except KeyboardInterrupt:
-        _complain("stopped")
+        complain("stopped")
         return 130
 
 
@@ -47,8 +46,30 @@ def _parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("score", help="score each photo, in the order given")
     score.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo file")
+    _add_exact(score)
     _add_json(score)
     score.set_defaults(run=_score)
+
+    rank = commands.add_parser("rank", help="the best photo first", description="Rank photos, the best one first.")
+    rank.add_argument("paths", nargs="+", metavar="PATH", help="photos, folders (with all they hold), patterns")
+    rank.add_argument("--top", type=_whole_number, metavar="K", help="only the K best, also in the files written")
+    rank.add_argument(
+        "--group-similar", action="store_true", help="fold near-duplicates under the best; with --top, leave them out"
+    )
+    rank.add_argument("--csv", metavar="FILE", help="write the ranking as a table")
+    rank.add_argument("--zip", metavar="FILE", help="write the photos themselves, numbered, into an archive")
+    rank.add_argument(
+        "--xmp", action="store_true", help="write star ratings beside the photos: one star for each fifth of the scale"
+    )
+    _add_exact(rank)
+    rank.add_argument("--no-cache", action="store_true", help="neither use nor keep scores of earlier runs")
+    _add_json(rank)
+    rank.set_defaults(run=_rank)
+
+    cache = commands.add_parser("cache", help="where scores of earlier runs are kept, and how many")
+    cache.add_argument("--clear", action="store_true", help="forget them")
+    _add_json(cache)
+    cache.set_defaults(run=_cache)
 
     model = commands.add_parser("model", help="which model is in use, and what is known about it")
     _add_json(model)
@@ -63,25 +84,58 @@ def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
 
+def _add_exact(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--exact", action="store_true", help="decode large JPEGs in full; slower, hardly different")
+
+
+def _whole_number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < number < 10**9:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number above 0")
+    return number
+
+
 # --- commands ---------------------------------------------------------------------------------------
 
 
 def _score(options: argparse.Namespace) -> int:
-    scorer = popscore.load_scorer()
+    scorer = popscore.load_scorer(exact=options.exact)
     answer = report(scorer.model, scorer.score_many(options.photos))
     _announce(answer.model)
-    _write(_json_text(answer.to_json()) if options.json else _scores_text(answer))
+    write(_json_text(answer.to_json()) if options.json else _scores_text(answer))
+    return _status(answer)
+
+
+def _rank(options: argparse.Namespace) -> int:
+    from popscore.cli_rank import ranking_of, ranking_text, remarks  # `score` needs neither a cache nor exports
+
+    ranking = ranking_of(options)
+    write(_json_text(ranking.to_json()) if options.json else ranking_text(ranking))
+    for remark in () if options.json else remarks(ranking):
+        complain(remark)
+    return _status(ranking)
+
+
+def _status(answer: Report | Ranking) -> int:
     for failed in answer.errors:
-        _complain(str(failed.error))
+        complain(str(failed.error))
     if not answer.results:
         return NOTHING_DONE
     return SOME_FAILED if answer.errors else ALL_WELL
 
 
+def _cache(options: argparse.Namespace) -> int:
+    from popscore.cli_rank import cache_json, cache_text
+
+    state = cache_json(clear=options.clear)
+    write(_json_text(state) if options.json else cache_text(state))
+    return ALL_WELL
+
+
 def _model(options: argparse.Namespace) -> int:
     info = popscore.load_scorer().model
     _announce(info)
-    _write(_json_text(info.to_full_json()) if options.json else _model_text(info))
+    write(_json_text(info.to_full_json()) if options.json else _model_text(info))
     return ALL_WELL
 
 
@@ -103,9 +157,9 @@ def _json_text(document: Json) -> str:
 def _scores_text(answer: Report) -> str:
     lines = []
     for photo in answer.results:
-        label = _colored(f"{photo.label:<9}", photo.color)
+        label = colored(f"{photo.label:<9}", photo.color)
         place = f"more {answer.model.adjective} than {photo.percentile:.0f} of 100"
-        lines.append(f"{photo.score:6.2f}  {label}  {place:<34}  {_printable(photo.file)}\n")
+        lines.append(f"{photo.score:6.2f}  {label}  {place:<34}  {printable(photo.file)}\n")
     return "".join(lines)
 
 
@@ -125,43 +179,9 @@ def _model_text(info: ModelInfo) -> str:
         ("trained on", spec.training_data),
         *((f"  {name}", f"{figure:g}") for name, figure in spec.accuracy.items()),
     ]
-    return "".join(f"{_printable(name):<12}  {_printable(value)}\n" for name, value in rows if value)
+    return "".join(f"{printable(name):<12}  {printable(value)}\n" for name, value in rows if value)
 
 
 def _announce(info: ModelInfo) -> None:
     if info.notice:
-        _complain(info.notice)
-
-
-def _complain(message: str) -> None:
-    with contextlib.suppress(OSError):  # nobody listens
-        print(f"popscore: {_printable(message)}", file=sys.stderr)
-
-
-class _OutputFailed(Exception):
-    """Standard output takes no more."""
-
-
-def _write(text: str) -> None:
-    if sys.stdout is None:  # closed by whoever started popscore
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is still in the buffer must not fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # else the reader, `head` perhaps, has seen enough
-            raise _OutputFailed(error.strerror) from error
-
-
-def _printable(text: str) -> str:
-    """Text from outside, such as a file name, that cannot move the cursor or break the line."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
-def _colored(text: str, color: str) -> str:
-    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    red, green, blue = bytes.fromhex(color[1:])
-    return f"\x1b[38;2;{red};{green};{blue}m{text}\x1b[0m"
+        complain(info.notice)

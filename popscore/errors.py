@@ -31,3 +31,15 @@ class ImageTooLarge(PopscoreError, ValueError):
 
 class ScoringFailed(PopscoreError, RuntimeError):
     """The model gave no usable score for a photo."""
+
+
+class NothingToRank(PopscoreError, LookupError):
+    """No photo has a score, so none of them is the best."""
+
+
+class NoPhotosFound(PopscoreError, FileNotFoundError):
+    """A folder without photos, or a pattern that matches nothing."""
+
+
+class ExportFailed(PopscoreError, OSError):
+    """A CSV, a ZIP or a side-car could not be written; what was there before is still there."""

@@ -34,7 +34,16 @@ from popscore.photo_files import (
     unread_bytes,
 )
 
-__all__ = ["MAX_DECODED_PIXELS", "MAX_PIXELS", "ImageLimits", "Photo", "PhotoSource", "photo_name", "read_photo"]
+__all__ = [
+    "MAX_DECODED_PIXELS",
+    "MAX_PIXELS",
+    "ImageLimits",
+    "Photo",
+    "PhotoSource",
+    "looks_like_photo",
+    "photo_name",
+    "read_photo",
+]
 
 Size = tuple[int, int]
 
@@ -96,6 +105,11 @@ def read_photo(
     else:
         content = read_bytes(source, name, limits.max_bytes)
     return _upright(_open(content, name), name, at_least=at_least, limits=limits)
+
+
+def looks_like_photo(head: bytes) -> bool:
+    """Whether a file that begins with these bytes, 512 or all of it, is of a kind that is read."""
+    return _file_type(head) is not None
 
 
 # --- opening ----------------------------------------------------------------------------------------

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from popscore.errors import PopscoreError
+from popscore.errors import NothingToRank, PopscoreError
 from popscore.models import Json, ModelInfo
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScoredPhoto:
     """A photo with its score.
 
@@ -43,7 +43,39 @@ class ScoredPhoto:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankedPhoto(ScoredPhoto):
+    """A photo with its score and its place among the others.
+
+    Attributes:
+        index: which of the photos given it is, from 0; names need not be different.
+        gap: score difference to the next result of the list, at least 0; None for the last result.
+        too_close: the gap is within the model's noise, so the order of this photo and the next one is
+            not to be trusted.
+        group: number of the photo's group of near-duplicates, 1 for the group of the best photo; a photo
+            without near-duplicates is a group of its own. None when groups were not asked for.
+        group_best: the photo ranks first in its group, the first one given if several score the same.
+    """
+
+    index: int
+    gap: float | None
+    too_close: bool
+    group: int | None = None
+    group_best: bool | None = None
+
+    def to_json(self) -> Json:
+        """The result object of every door that ranks."""
+        # Not super(): a class with slots is made twice, and super() knows the first one.
+        document = ScoredPhoto.to_json(self)
+        document["gap"] = None if self.gap is None else round(self.gap, 4)
+        document["too_close"] = self.too_close
+        if self.group is not None:
+            document["group"] = self.group
+            document["group_best"] = self.group_best
+        return document
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FailedPhoto:
     """A photo that has no score, and why."""
 
@@ -72,6 +104,57 @@ class Report:
             "model": self.model.to_json(),
             "results": [result.to_json() for result in self.results],
             "errors": [error.to_json() for error in self.errors],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Photos, best first.
+
+    Attributes:
+        results: best first; photos of the same score in the order given. All photos, or those that
+            `top` asked for.
+        errors: the photos without a score, in the order given.
+        noise: score difference up to which the order of two photos is not to be trusted.
+        total: photos with a score, shown in `results` or not.
+        scenes: groups of near-duplicates among all of them, single photos included; None when groups were
+            not asked for.
+        cut_gap: score difference between the last result and the best photo that `top` left out; None
+            when nothing was left out.
+        stopped: the caller stopped the work, and photos were left unread.
+    """
+
+    model: ModelInfo
+    results: Sequence[RankedPhoto]
+    errors: Sequence[FailedPhoto]
+    noise: float
+    total: int
+    scenes: int | None = None
+    cut_gap: float | None = None
+    stopped: bool = False
+
+    @property
+    def best(self) -> RankedPhoto:
+        """The first result.
+
+        Raises:
+            NothingToRank: no photo has a score.
+        """
+        if self.results:
+            return self.results[0]
+        if self.errors:
+            raise NothingToRank(f"No photo could be scored. {self.errors[0].error}")
+        raise NothingToRank("There is no best photo: no photo was given.")
+
+    def to_json(self) -> Json:
+        """The document of every door that ranks photos."""
+        return {
+            "model": self.model.to_json(),
+            "results": [result.to_json() for result in self.results],
+            "errors": [error.to_json() for error in self.errors],
+            "noise": round(self.noise, 4),
+            "total": self.total,
+            "scenes": self.scenes,
         }
 
 

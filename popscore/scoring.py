@@ -2,10 +2,12 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from popscore import images, scale
+from popscore import images, scale, similarity
 from popscore.errors import PopscoreError
 from popscore.images import ImageLimits, PhotoSource
 from popscore.models import LoadedModel, load_model
@@ -16,6 +18,40 @@ from popscore.settings import Settings
 # A JPEG is decoded at no less than twice the model's input: mean pixel difference .20 of 255 against a
 # full decode, and rank correlation .998, at a third of the time.
 _DECODE_MARGIN = 2
+# Photos handed to the workers and not yet given out, per worker: a slow one does not stop the others at once.
+_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A photo with its score, and what tells near-duplicates apart.
+
+    Attributes:
+        photo: the scored photo; its rank means nothing yet.
+        signature: what the picture looks like, see `similarity.signature`.
+        taken_s: when the camera took it, seconds since 1970 by the camera's clock; None where the file
+            does not say.
+    """
+
+    photo: ScoredPhoto
+    signature: bytes
+    taken_s: float | None
+
+
+class ScoreCache(Protocol):
+    """Remembers candidates from one run to the next. Called from several threads at once.
+
+    A cache that cannot read or write its files remembers nothing, and never raises for it.
+    """
+
+    def get(self, photo: PhotoSource) -> Candidate | None:
+        """What is known about this photo; it may carry the file name of another time."""
+
+    def put(self, photo: PhotoSource, candidate: Candidate) -> None:
+        """Remember what was found out about this photo."""
+
+
+NameOf = Callable[[PhotoSource], str]
 
 
 class Scorer:
@@ -34,6 +70,7 @@ class Scorer:
         height, width = self._spec.input_size
         self._at_least = None if exact else (_DECODE_MARGIN * width, _DECODE_MARGIN * height)
         self.model = model.info
+        self.exact = exact
 
     def score(self, photo: PhotoSource, *, name: str | None = None) -> ScoredPhoto:
         """Score one photo.
@@ -46,11 +83,15 @@ class Scorer:
             UnreadableImage, ImageTooLarge: the photo cannot be read.
             ScoringFailed: the model gave no usable score.
         """
+        return self.candidate(photo, name=name).photo
+
+    def candidate(self, photo: PhotoSource, *, name: str | None = None) -> Candidate:
+        """Score one photo, and take from it what ranking needs to know. Arguments and errors as `score`."""
         file = name if name is not None else _file_label(photo)
         decoded = images.read_photo(photo, name=name, at_least=self._at_least, limits=self._limits)
         score = float(self._model.session.run(to_input(decoded.pixels, self._spec))[0])
         band = scale.band(score)
-        return ScoredPhoto(
+        scored = ScoredPhoto(
             file=file,
             score=score,
             percentile=scale.percentile(score, mean=self._spec.reference_mean, std=self._spec.reference_std),
@@ -59,25 +100,48 @@ class Scorer:
             width=decoded.width,
             height=decoded.height,
         )
+        return Candidate(scored, signature=similarity.signature(decoded.pixels), taken_s=None)
 
     def score_many(self, photos: Iterable[PhotoSource], *, workers: int | None = None) -> Iterator[Outcome]:
-        """Score photos, in the order given, as results become ready.
+        """Score photos, in the order given, as results become ready. As `candidates`, with the scores alone."""
+        candidates = self.candidates(photos, workers=workers)
+        try:
+            for found in candidates:
+                yield found.photo if isinstance(found, Candidate) else found
+        finally:
+            candidates.close()
 
-        Each worker takes a photo through decoding and inference on its own. Memory does not grow with the
-        number of photos. A photo that fails becomes a FailedPhoto in its place. Closing the generator
-        stops the work.
+    def candidates(
+        self,
+        photos: Iterable[PhotoSource],
+        *,
+        workers: int | None = None,
+        name_of: NameOf | None = None,
+        cache: ScoreCache | None = None,
+    ) -> Generator[Candidate | FailedPhoto]:
+        """Score photos, in the order given, as results become ready: the one pipeline.
+
+        Each worker takes a photo through reading, decoding and inference on its own. Memory does not grow
+        with the number of photos. A photo that fails becomes a FailedPhoto in its place. Closing the
+        generator stops the work, and waits for the photos that are being worked on, one per worker.
 
         Args:
             photos: any number; taken from the iterable only as fast as they are scored.
             workers: photos in work at one time; by default one per CPU that the process may use.
+            name_of: gives what to call a photo; the path as given, or the file's own name, by default.
+            cache: asked before a photo is read, told after it was scored.
         """
         count = workers or usable_cpus()
-        pending: deque[Future[Outcome]] = deque()
+        pending: deque[Future[Candidate | FailedPhoto]] = deque()
+
+        def measured(photo: PhotoSource) -> Candidate | FailedPhoto:
+            return self._measured(photo, name_of, cache)
+
         with ThreadPoolExecutor(count, thread_name_prefix="popscore") as pool:
             try:
                 for photo in photos:
-                    pending.append(pool.submit(self._outcome, photo))
-                    if len(pending) > 2 * count:
+                    pending.append(pool.submit(measured, photo))
+                    if len(pending) > _AHEAD * count:
                         yield pending.popleft().result()
                 while pending:
                     yield pending.popleft().result()
@@ -85,11 +149,21 @@ class Scorer:
                 for future in pending:
                     future.cancel()
 
-    def _outcome(self, photo: PhotoSource) -> Outcome:
+    def _measured(
+        self, photo: PhotoSource, name_of: NameOf | None, cache: ScoreCache | None
+    ) -> Candidate | FailedPhoto:
+        name = name_of(photo) if name_of else None
+        file = name if name is not None else _file_label(photo)
         try:
-            return self.score(photo)
+            known = cache.get(photo) if cache else None
+            if known is not None:
+                return replace(known, photo=replace(known.photo, file=file))
+            candidate = self.candidate(photo, name=name)
         except PopscoreError as error:
-            return FailedPhoto(file=_file_label(photo), error=error)
+            return FailedPhoto(file=file, error=error)
+        if cache:
+            cache.put(photo, candidate)
+        return candidate
 
 
 def load_scorer(settings: Settings | None = None, *, exact: bool = False) -> Scorer:

@@ -31,6 +31,7 @@ class Settings:
     max_image_bytes: int = 25 * BYTES_PER_MB
     max_video_bytes: int = 500 * BYTES_PER_MB
     max_files: int = 500
+    cache_dir: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -45,6 +46,7 @@ class Settings:
             return values.get(name, "").strip() or None
 
         path = text("POPSCORE_MODEL_PATH")
+        cache_dir = text("POPSCORE_CACHE_DIR")
         sha256 = text("POPSCORE_MODEL_SHA256")
         return cls(
             model_repo=_matching("POPSCORE_MODEL_REPO", text("POPSCORE_MODEL_REPO"), _REPO, "OWNER/NAME"),
@@ -64,6 +66,7 @@ class Settings:
             max_image_bytes=_megabytes("POPSCORE_MAX_IMAGE_MB", text("POPSCORE_MAX_IMAGE_MB"), 25),
             max_video_bytes=_megabytes("POPSCORE_MAX_VIDEO_MB", text("POPSCORE_MAX_VIDEO_MB"), 500),
             max_files=int(_positive("POPSCORE_MAX_FILES", text("POPSCORE_MAX_FILES"), 500, whole=True)),
+            cache_dir=_path("POPSCORE_CACHE_DIR", cache_dir) if cache_dir else None,
         )
 
 

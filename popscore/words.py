@@ -1,6 +1,8 @@
 """Sentences that more than one door says."""
 
+from popscore import scale
 from popscore.models import ModelInfo
+from popscore.ranking import model_noise
 
 
 def place(percentile: float, info: ModelInfo) -> str:
@@ -47,3 +49,20 @@ def answered_by(info: ModelInfo) -> str:
         "hub": f"{spec.kind.capitalize()} model from the Hub",
     }
     return f"{where[info.source]}: {spec.name}"
+
+
+def verdict(name_a: str, score_a: float, name_b: str, score_b: float, info: ModelInfo) -> str:
+    """Which of two photos is the better one, and how sure that is.
+
+    Args:
+        name_a, name_b: what the photos are called.
+        score_a, score_b: their scores by the same model.
+        info: that model.
+    """
+    if score_b > score_a:
+        name_a, score_a, name_b, score_b = name_b, score_b, name_a, score_a
+    chance = scale.win_probability(score_a, score_b, win_scale=info.spec.win_scale)
+    sentence = f"{name_a} is the more {info.adjective} one with a probability of {100 * chance:.0f} %"
+    if score_a - score_b <= model_noise(info):
+        return f"Too close to call: {sentence}, but their scores differ by no more than the model's noise."
+    return f"{sentence}."

@@ -42,5 +42,6 @@ def environment(home: Path, **variables: str | Path) -> dict[str, str]:
         **kept,
         "PYTHONPATH": str(ROOT),
         "HF_HOME": str(home / "hf"),
+        "POPSCORE_CACHE_DIR": str(home / "cache"),
         **{name: str(value) for name, value in variables.items()},
     }

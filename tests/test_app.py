@@ -36,7 +36,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(uploads: Path) -> Iterator[str]:
-    with running_app(uploads, Settings(max_image_bytes=2_000_000)) as address:
+    with running_app(uploads, Settings(max_image_bytes=2_000_000, max_files=40)) as address:
         yield address
 
 
@@ -70,6 +70,43 @@ def test_score_image_gives_what_the_package_gives(client: Client, photos: dict[s
         assert list(answer) == [*RESULT_KEYS, "model"]
         assert list(answer["model"]) == MODEL_KEYS
         assert {key: answer[key] for key in RESULT_KEYS} == scorer.score(photo, name=photo.name).to_json()
+
+
+def test_rank_images_gives_what_the_package_gives(client: Client, photos: dict[str, Path], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photos["cat"].read_bytes()[:20_000])
+    again = tmp_path / "cat.jpg"
+    Image.open(photos["cat"]).convert("RGB").save(again, quality=85)
+    paths = [*photos.values(), broken, again]
+    ranking = popscore.rank_images(
+        paths, scorer=popscore.load_scorer(Settings()), group_similar=True, name_of=lambda path: Path(path).name
+    )
+    answer = client.predict(
+        files=[handle_file(str(path)) for path in paths], top_k=0, group_similar=True, api_name="/rank_images"
+    )
+    assert answer == ranking.to_json()
+    assert [result["rank"] for result in answer["results"]] == [1, 2, 3, 4, 5]
+    assert len({result["group"] for result in answer["results"]}) == 4
+    assert [error["error"] for error in answer["errors"]] == ["UnreadableImage"]
+
+
+def test_rank_images_has_defaults_and_top_k(client: Client, photos: dict[str, Path]) -> None:
+    files = [handle_file(str(path)) for path in photos.values()]
+    everything = client.predict(files=files, api_name="/rank_images")
+    assert len(everything["results"]) == 4
+    assert everything["results"][-1]["gap"] is None
+    assert "group" not in everything["results"][0]
+    best = client.predict(files=files, top_k=1, api_name="/rank_images")
+    assert [result["file"] for result in best["results"]] == [everything["results"][0]["file"]]
+
+
+def test_rank_images_refuses_too_many_files_none_and_server_files(client: Client, url: str, cat: Path) -> None:
+    with pytest.raises(AppError, match="41 photos are too many: the limit is 40"):
+        client.predict(files=[handle_file(str(cat))] * 41, api_name="/rank_images")
+    with pytest.raises(AppError, match="no photos"):
+        client.predict(files=[], api_name="/rank_images")
+    name, _ = call(url, "rank_images", files=[{"path": "/etc/passwd"}])
+    assert name == "error"
 
 
 def test_the_file_keeps_its_original_name(client: Client, cat: Path, tmp_path: Path) -> None:
@@ -178,7 +215,7 @@ def test_no_photo_is_a_clear_error(client: Client) -> None:
 
 def test_only_the_named_endpoints_are_public(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/score_image", "/model_info"}
+    assert set(described["named_endpoints"]) == {"/score_image", "/rank_images", "/model_info"}
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         for value in [*endpoint["parameters"], *endpoint["returns"]]:
@@ -200,7 +237,7 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             return tools, await session.call_tool("model_info", {}), scored
 
     tools, model, scored = asyncio.run(talk())
-    assert set(tools) == {"score_image", "model_info"}
+    assert set(tools) == {"score_image", "rank_images", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
     # Gradio writes the answer as Python does, with single quotes.
@@ -217,7 +254,7 @@ def test_there_is_no_monitoring_page(url: str, page: str) -> None:
 def test_every_component_has_a_label(url: str) -> None:
     with urllib.request.urlopen(f"{url}/config", timeout=5) as answer:
         config = json.load(answer)
-    layout_only = {"row", "column", "tabs", "tabitem", "api", "button", "html"}
+    layout_only = {"row", "column", "tabs", "tabitem", "form", "api", "button", "html"}
     unlabelled = [c for c in config["components"] if c["type"] not in layout_only and not c["props"].get("label")]
     assert not unlabelled
     assert not config["analytics_enabled"]

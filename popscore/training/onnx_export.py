@@ -16,6 +16,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from popscore.training.backbones import Backbone, Conv, ConvNet, InvertedResidual
 
@@ -46,7 +47,8 @@ class GraphWriter:
         wide = self.node("Cast", self.constant(steps), to=TensorProto.FLOAT)
         return self.node("Mul", wide, self.constant(scale))
 
-    def convolution(self, x: str, conv: Conv) -> str:
+    def convolution(self, x: str, conv: Conv, size: int) -> tuple[str, int]:
+        """The output and its size; `size` is the rows (and columns) of `x`."""
         weight = conv.weight.detach().numpy()
         # A channel-wise filter has few weights but much influence: float16 costs little file and no accuracy.
         if conv.groups > 1:
@@ -55,14 +57,14 @@ class GraphWriter:
             name = self.compressed(weight)
         if conv.bias is None:
             raise ValueError("a folded convolution has a bias")
-        side = conv.padding[0] if isinstance(conv.padding[0], int) else 0
-        top, bottom = (conv.uneven[0], conv.uneven[1]) if conv.uneven else (side, side)
+        before, after = conv.pads(size)
         y = self.node(
             "Conv", x, name, self.constant(conv.bias.detach().numpy()),
             kernel_shape=list(conv.kernel_size), strides=list(conv.stride), group=conv.groups,
-            pads=[top, top, bottom, bottom],
+            pads=[before, before, after, after],
         )  # fmt: skip
-        return self.node("Clip", y, self.zero(), self.six()) if conv.relu else y
+        size = -(-size // conv.stride[0])
+        return (self.node("Clip", y, self.zero(), self.six()) if conv.relu else y), size
 
     def zero(self) -> str:
         return self.constant(np.array(0, np.float32))
@@ -70,7 +72,7 @@ class GraphWriter:
     def six(self) -> str:
         return self.constant(np.array(6, np.float32))
 
-    def backbone(self, x: str, net: ConvNet, given: Backbone) -> str:
+    def backbone(self, x: str, net: ConvNet, given: Backbone, side_px: int) -> str:
         """Feature map of a backbone; `x` is normalised the way of `given`."""
         own = net.backbone
         if (own.mean, own.std) != (given.mean, given.std):
@@ -79,14 +81,15 @@ class GraphWriter:
             shift = (np.array(given.mean, np.float32) - np.array(own.mean, np.float32)) / np.array(own.std, np.float32)
             x = self.node("Mul", x, self.constant(gain.reshape(shape)))
             x = self.node("Add", x, self.constant(shift.reshape(shape)))
-        for block in net.blocks:
-            if isinstance(block, InvertedResidual):
-                y = x
-                for conv in block.layers:
-                    y = self.convolution(y, conv)  # type: ignore[arg-type]
-                x = self.node("Add", x, y) if block.residual else y
-            else:
-                x = self.convolution(x, block)  # type: ignore[arg-type]
+        return self.chain(x, list(net.blocks), side_px)
+
+    def chain(self, x: str, blocks: list[nn.Module], size: int) -> str:
+        """One block after the other; `size` is the rows (and columns) of `x`."""
+        for block in blocks:
+            y = x
+            for conv in block.layers if isinstance(block, InvertedResidual) else [block]:
+                y, size = self.convolution(y, conv, size)  # type: ignore[arg-type]
+            x = self.node("Add", x, y) if isinstance(block, InvertedResidual) and block.residual else y
         return x
 
 
@@ -116,7 +119,7 @@ def write_model(
         metadata: the `popscore.*` keys.
     """
     graph = GraphWriter()
-    maps = [graph.backbone("input", net, nets[0].backbone) for net in nets]
+    maps = [graph.backbone("input", net, nets[0].backbone, side_px) for net in nets]
     features = graph.node("Concat", *maps, output="features", axis=1)
     # The head stays float32: it is small, and rounding it would move every score.
     head = graph.constant(weight.astype(np.float32).reshape(1, -1, 1, 1))
@@ -125,7 +128,7 @@ def write_model(
     graph.node("ReduceMean", "activation_map", output="output", axes=[1, 2], keepdims=0)
     graph.node("Flatten", graph.node("GlobalAveragePool", features), output="embedding", axis=1)
 
-    grid, channels = side_px // 32, len(weight)
+    grid, channels = -(-side_px // 32), len(weight)
     kind = TensorProto.FLOAT
     model = helper.make_model(
         helper.make_graph(

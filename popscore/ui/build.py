@@ -3,7 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import AsyncIterator
-from importlib.resources import as_file, files
+from importlib.resources import files
 from typing import Any
 
 import gradio as gr
@@ -14,11 +14,13 @@ from popscore.settings import Settings
 from popscore.ui import panel
 from popscore.ui.endpoints import add_endpoint
 from popscore.ui.model_door import ModelDoor
+from popscore.ui.rank_tab import build_rank_tab
 from popscore.ui.score_tab import build_score_tab
 from popscore.ui.theme import popscore_theme
 from popscore.ui.uploads import DELETE_UPLOADS
 
 _QUEUE_SIZE = 200
+_STYLES = ("popscore.css", "rank.css")
 
 
 def build_demo(settings: Settings | None = None) -> gr.Blocks:
@@ -54,8 +56,11 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
         with gr.Row(elem_classes="ps-top"):
             gr.HTML('<h1 class="ps-name">popscore</h1><p class="ps-ask">Which picture will people like most?</p>')
             badge = gr.HTML(panel.waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
-        with gr.Tabs(elem_classes="ps-tabs"), gr.Tab("Score"):
-            build_score_tab(door)
+        with gr.Tabs(elem_classes="ps-tabs"):
+            with gr.Tab("Score"):
+                build_score_tab(door)
+            with gr.Tab("Rank"):
+                build_rank_tab(door, demo)
         gr.HTML(
             '<footer class="ps-foot"><a href="?view=api">Use it from code</a>'
             '<a href="https://arxiv.org/abs/1907.01985">The research behind the scale</a></footer>'
@@ -70,8 +75,8 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
     """How the app is launched: no statistics, no monitoring page, no requests to other servers."""
     settings = settings or Settings.from_environment()
-    with as_file(files("popscore.ui").joinpath("assets", "popscore.css")) as css:
-        style = css.read_text(encoding="utf-8")
+    assets = files("popscore.ui").joinpath("assets")
+    style = "\n".join(assets.joinpath(name).read_text(encoding="utf-8") for name in _STYLES)
     return {
         "theme": popscore_theme(),
         "css": style,

@@ -1,12 +1,10 @@
 """The example photos that ship with the app. Origins and licences: assets/examples/NOTICE."""
 
-import base64
-import io
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from popscore.images import read_photo
+from popscore.ui.previews import data_address, preview
 
 # File, name under the picture, what a screen reader says.
 _EXAMPLES = (
@@ -47,10 +45,8 @@ def _thumbnail(file: str) -> str:
     location = example(file)
     if location is None:
         raise ValueError(f"no example is called {file}")
-    pixels = read_photo(location).pixels
+    pixels = preview(location, 4 * _THUMBNAIL_SIDE)
     side = min(pixels.size)
     left, top = (pixels.width - side) // 2, (pixels.height - side) // 2
-    square = pixels.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), box=(left, top, left + side, top + side))
-    packed = io.BytesIO()
-    square.save(packed, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode("ascii")
+    box = (left, top, left + side, top + side)
+    return data_address(pixels.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), box=box))

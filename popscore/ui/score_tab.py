@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from popscore import images
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
 from popscore.models import Json
 from popscore.ui import panel
@@ -15,6 +14,7 @@ from popscore.ui.endpoints import add_endpoint
 from popscore.ui.examples import PICK_EXAMPLE_JS, example, examples_strip
 from popscore.ui.model_door import ModelDoor
 from popscore.ui.photo_input import PhotoInput
+from popscore.ui.previews import preview
 from popscore.ui.uploads import KEEP_UPLOADS_WORDS, Upload
 
 _SHOWN_BY_BROWSERS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
@@ -118,9 +118,4 @@ def _preview(location: Path) -> Image.Image | None:
                 return None
     except OSError:  # not a format that Pillow alone knows
         pass
-    try:
-        pixels = images.read_photo(location, at_least=(_PREVIEW_SIDE, _PREVIEW_SIDE)).pixels
-    except PopscoreError:
-        return None  # the answer says what is wrong
-    pixels.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
-    return pixels
+    return preview(location, _PREVIEW_SIDE)

@@ -1,5 +1,6 @@
 """Only files that a visitor uploaded are ever opened."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,20 @@ class Upload:
 
     location: Path
     name: str
+
+
+def download_path(demo: gr.Blocks, name: str) -> Path:
+    """Where to write a file that a visitor is going to download; it is deleted like an upload.
+
+    Args:
+        demo: the app, which remembers what it has to delete.
+        name: what the visitor gets to see.
+    """
+    folder = Path(get_upload_folder()) / secrets.token_hex(20)
+    folder.mkdir(parents=True)
+    path = folder / name
+    demo.upload_file_set.add(str(path))
+    return path
 
 
 def checked_upload(path: str | None, name: str | None) -> Upload:

@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("uploads"), Settings(max_image_bytes=2_000_000)) as url:
+    with running_app(tmp_path_factory.mktemp("uploads"), Settings(max_image_bytes=2_000_000, max_files=40)) as url:
         yield url
 
 

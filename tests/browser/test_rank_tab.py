@@ -1,0 +1,133 @@
+"""What a person does on the Rank tab."""
+
+import io
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def gallery(photos: dict[str, Path], tmp_path: Path) -> list[Path]:
+    """Six files: four photographs, a near-duplicate of the cat, and a broken one."""
+    files = [Path(shutil.copy(path, tmp_path / f"{name}{path.suffix}")) for name, path in photos.items()]
+    cat = Image.open(photos["cat"]).convert("RGB")
+    cat.crop((4, 3, cat.width - 4, cat.height - 3)).save(tmp_path / "cat again.jpg", quality=85)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes((tmp_path / "cat again.jpg").read_bytes()[:9_000])
+    return [*files, tmp_path / "cat again.jpg", broken]
+
+
+def cards(page: Page) -> Locator:
+    return page.get_by_role("list", name="Photos, best first").get_by_role("listitem")
+
+
+def rank(page: Page, files: list[Path]) -> None:
+    page.get_by_role("tab", name="Rank").click()
+    page.locator(".pr-files").set_input_files(files)
+    expect(page.locator(".pr")).to_have_attribute("data-phase", "done", timeout=30_000)
+
+
+def test_six_photos_come_back_as_five_ranked_one_group_one_reason(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    expect(page.get_by_text("5 photos · 4 scenes · 1 could not be read · 0 kept")).to_be_visible()
+    expect(cards(page)).to_have_count(4)
+    page.get_by_role("button", name="best of 2").click()
+    expect(cards(page)).to_have_count(5)
+    ranks = [int(text) for text in cards(page).locator(".pr-rank").all_inner_texts()]
+    assert sorted(ranks) == [1, 2, 3, 4, 5]
+    page.get_by_text("1 could not be read", exact=True).click()
+    expect(page.get_by_text("broken.jpg could not be read: the file ends early")).to_be_visible()
+    scores = [float(text.split()[0]) for text in cards(page).locator(".ps-chip b").all_inner_texts()]
+    assert sorted(scores, reverse=True) == [score for _, score in sorted(zip(ranks, scores, strict=True))]
+    expect(cards(page).first.locator("img")).to_have_attribute("src", re.compile("^data:image/webp"))
+
+
+def test_kept_photos_are_saved_as_a_zip_of_the_originals(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    for place in (0, 2):
+        cards(page).nth(place).get_by_role("button", name="Keep").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save 2 kept as ZIP").click()
+    packed = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert len(packed.namelist()) == 2
+    originals = [path.read_bytes() for path in gallery]
+    assert all(packed.read(name) in originals for name in packed.namelist())
+    assert packed.namelist()[0].startswith("01_")
+
+
+def test_the_list_is_saved_as_csv_and_star_ratings(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert text.splitlines()[0].startswith('"file","rank","score"')
+    assert len(text.splitlines()) == 6
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Star ratings").click()
+    packed = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert len(packed.namelist()) == 10
+    assert all(b"Rating" in packed.read(name) for name in packed.namelist())
+
+
+def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    cards(page).first.locator(".pr-photo").click()
+    large = page.get_by_role("dialog")
+    expect(large).to_contain_text("1 of 5")
+    page.keyboard.press("k")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    expect(large.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(large).to_be_hidden()
+    expect(page.locator(".pr-summary")).to_contain_text("1 kept")
+    page.get_by_role("button", name="Kept", exact=True).click()
+    expect(cards(page)).to_have_count(1)
+    page.get_by_role("button", name="Not rejected").click()
+    expect(cards(page)).to_have_count(3)
+
+
+def test_two_photos_side_by_side(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    cards(page).nth(0).locator(".pr-photo").click()
+    page.keyboard.press("c")
+    expect(page.get_by_text("Pick a second photo")).to_be_visible()
+    cards(page).nth(3).locator(".pr-photo").click()
+    page.keyboard.press("c")
+    versus = page.get_by_role("dialog", name="Two photos side by side")
+    expect(versus).to_contain_text(re.compile(r"is the more appealing one with a probability of \d+ %"))
+    expect(versus.get_by_role("img")).to_have_count(2)
+
+
+def test_nothing_but_broken_files_says_so(page: Page, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no photo")
+    rank(page, [tmp_path / "a.jpg", tmp_path / "b.jpg"])
+    expect(page.get_by_text("0 photos · 0 scenes · 2 could not be read")).to_be_visible()
+
+
+def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Rank").click()
+    small = Image.open(cat).convert("RGB").resize((40, 30))
+    files = []
+    for index in range(41):
+        files.append(tmp_path / f"{index}.jpg")
+        small.save(files[-1])
+    page.locator(".pr-files").set_input_files(files)
+    expect(page.get_by_role("alert")).to_have_text("41 photos are too many: the limit is 40. Choose fewer at a time.")
+
+
+def test_start_over_forgets_the_photos(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery[:2])
+    page.get_by_role("button", name="Start over").click()
+    expect(page.get_by_text("Drop all the photos you choose from")).to_be_visible()
+    expect(cards(page)).to_have_count(0)
+    rank(page, gallery[2:4])
+    expect(cards(page)).to_have_count(2)
