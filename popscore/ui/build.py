@@ -3,7 +3,6 @@
 import asyncio
 import warnings
 from collections.abc import AsyncIterator
-from importlib.resources import files
 from typing import Any
 
 import gradio as gr
@@ -12,6 +11,7 @@ from popscore.errors import PopscoreError
 from popscore.models import Json
 from popscore.settings import Settings
 from popscore.ui import panel
+from popscore.ui.assets_text import asset
 from popscore.ui.endpoints import add_endpoint
 from popscore.ui.model_door import ModelDoor
 from popscore.ui.rank_tab import build_rank_tab
@@ -75,11 +75,9 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
     """How the app is launched: no statistics, no monitoring page, no requests to other servers."""
     settings = settings or Settings.from_environment()
-    assets = files("popscore.ui").joinpath("assets")
-    style = "\n".join(assets.joinpath(name).read_text(encoding="utf-8") for name in _STYLES)
     return {
         "theme": popscore_theme(),
-        "css": style,
+        "css": "\n".join(map(asset, _STYLES)),
         "footer_links": [],
         "run_history": False,
         "show_error": False,

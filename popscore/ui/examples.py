@@ -15,14 +15,6 @@ _EXAMPLES = (
 )
 _THUMBNAIL_SIDE = 144
 
-# Sends the file name of the button that was pressed to the server, which checks it.
-PICK_EXAMPLE_JS = """
-element.addEventListener('click', (event) => {
-  const button = event.target.closest('button[data-file]');
-  if (button) trigger('select', {file: button.dataset.file});
-});
-"""
-
 
 def example(file: object) -> Path | None:
     """Where an example lies; None if there is none of that name."""

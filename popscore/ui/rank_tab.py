@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from popscore.models import Json
 from popscore.ranking import model_noise, rank, rank_images
 from popscore.results import FailedPhoto
 from popscore.scoring import Candidate, NameOf, Scorer
+from popscore.ui.assets_text import asset
 from popscore.ui.endpoints import add_endpoint
 from popscore.ui.model_door import ModelDoor
 from popscore.ui.photo_input import PhotosInput
@@ -142,8 +142,8 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
 
     page = gr.HTML(
         {"phase": "empty"},
-        html_template=_asset("rank.html"),
-        js_on_load=_asset("rank.js"),
+        html_template=asset("rank.html"),
+        js_on_load=asset("rank.js"),
         server_functions=[preview_of, verdict, save],
         label="Rank",
         elem_id="rank",
@@ -201,7 +201,3 @@ def _names(uploads: Sequence[Upload]) -> NameOf:
     """What the visitor called each upload."""
     names = {upload.location: upload.name for upload in uploads}
     return lambda photo: names[Path(str(photo))]
-
-
-def _asset(name: str) -> str:
-    return Path(str(files("popscore.ui").joinpath("assets", name))).read_text(encoding="utf-8")

@@ -10,8 +10,9 @@ from PIL import Image
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
 from popscore.models import Json
 from popscore.ui import panel
+from popscore.ui.assets_text import asset
 from popscore.ui.endpoints import add_endpoint
-from popscore.ui.examples import PICK_EXAMPLE_JS, example, examples_strip
+from popscore.ui.examples import example, examples_strip
 from popscore.ui.model_door import ModelDoor
 from popscore.ui.photo_input import PhotoInput
 from popscore.ui.previews import preview
@@ -87,7 +88,7 @@ def build_score_tab(door: ModelDoor) -> None:
         )
         gr.HTML(_PRIVACY, label="Privacy", elem_classes="ps-under")
         answer = gr.HTML(panel.empty_panel(), label="Result", elem_id="answer", elem_classes="ps-answer")
-        strip = gr.HTML(examples_strip(), label="Examples", elem_classes="ps-extras", js_on_load=PICK_EXAMPLE_JS)
+        strip = gr.HTML(examples_strip(), label="Examples", elem_classes="ps-extras", js_on_load=asset("score.js"))
     gr.on(
         [photo.input, photo.clear],
         show_score,

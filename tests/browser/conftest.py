@@ -26,8 +26,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip(_GET_IT)
     # Without these, Chromium looks for updates and accounts on other servers.
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=quiet)
+        opened = playwright.chromium.launch(executable_path=found, args=[*quiet, *camera])
         yield opened
         opened.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import JSHandle, Locator, Page, expect
 
 import popscore
 from popscore.settings import Settings
@@ -18,10 +18,10 @@ def answer(page: Page) -> Locator:
     return page.get_by_role("region", name="Result")
 
 
-def drop(page: Page, photo: Path, mime: str = "image/png") -> None:
-    """Drop a file onto the photo area, as the mouse does."""
+def carried(page: Page, photo: Path, mime: str = "image/png") -> JSHandle:
+    """What the mouse or the clipboard carries: one file."""
     packed = base64.b64encode(photo.read_bytes()).decode()
-    transfer = page.evaluate_handle(
+    return page.evaluate_handle(
         """([packed, name, type]) => {
             const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
             const transfer = new DataTransfer();
@@ -30,9 +30,13 @@ def drop(page: Page, photo: Path, mime: str = "image/png") -> None:
         }""",
         [packed, photo.name, mime],
     )
-    area = page.get_by_role("button", name=re.compile("Drop an image"))
+
+
+def drop(page: Page, photo: Path, onto: Locator | None = None) -> None:
+    """Drop a file onto the photo area, as the mouse does."""
+    area = onto or page.get_by_role("button", name=re.compile("Drop an image"))
     for event in ("dragenter", "dragover", "drop"):
-        area.dispatch_event(event, {"dataTransfer": transfer})
+        area.dispatch_event(event, {"dataTransfer": carried(page, photo)})
 
 
 def test_a_dropped_photo_is_answered_without_another_click(page: Page, cat: Path, size: str) -> None:
@@ -48,6 +52,30 @@ def test_a_dropped_photo_is_answered_without_another_click(page: Page, cat: Path
     assert box is not None
     assert box["y"] + box["height"] < page.viewport_size["height"], "the score is below the fold"  # type: ignore[index]
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], size  # type: ignore[index]
+
+
+def test_a_second_photo_is_dropped_onto_the_first(page: Page, photos: dict[str, Path]) -> None:
+    drop(page, photos["cat"])
+    expect(answer(page)).to_contain_text("chelsea.png")
+    drop(page, photos["coffee"], onto=page.get_by_role("img", name="Your photo"))
+    expect(answer(page)).to_contain_text("coffee.png")
+
+
+def test_a_pasted_photo_is_answered(page: Page, photos: dict[str, Path]) -> None:
+    for name, file in (("cat", "chelsea.png"), ("coffee", "coffee.png")):
+        page.evaluate(
+            """(transfer) => document.body.dispatchEvent(
+                new ClipboardEvent('paste', {clipboardData: transfer, bubbles: true, cancelable: true}))""",
+            carried(page, photos[name]),
+        )
+        expect(answer(page)).to_contain_text(file)
+
+
+def test_a_photo_is_taken_with_the_camera(page: Page) -> None:
+    page.get_by_role("button", name="Capture from camera").click()
+    page.get_by_role("button", name="Click to Access Webcam").click()
+    page.get_by_role("button", name="capture photo").click()
+    expect(answer(page).locator(".ps-number")).to_be_visible()
 
 
 @pytest.mark.dark

@@ -524,6 +524,12 @@ for (const input of root.querySelectorAll('input[type=file]')) {
     bring(input.matches('.pr-folder') ? files.filter((file) => !file.type || file.type.startsWith('image/')) : files);
   });
 }
+document.addEventListener('paste', (event) => {
+  const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith('image/'));
+  if (!files.length || !root.isConnected || !root.checkVisibility()) return;
+  event.preventDefault();
+  bring(files);
+});
 root.addEventListener('dragover', (event) => { event.preventDefault(); find('.pr-drop').classList.add('pr-over'); });
 root.addEventListener('dragleave', () => find('.pr-drop').classList.remove('pr-over'));
 root.addEventListener('drop', dropped);
