@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -131,3 +132,27 @@ def test_start_over_forgets_the_photos(page: Page, gallery: list[Path]) -> None:
     expect(cards(page)).to_have_count(0)
     rank(page, gallery[2:4])
     expect(cards(page)).to_have_count(2)
+
+
+@pytest.mark.dark
+def test_the_dark_look_is_readable(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    check_contrast(page)
+    cards(page).first.locator(".pr-photo").click()
+    check_contrast(page)
+
+
+def test_the_light_look_is_readable_and_nothing_is_wider_than_the_page(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    check_contrast(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+    cards(page).first.locator(".pr-photo").click()
+    check_contrast(page)
+
+
+def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery[:2])
+    cards(page).first.get_by_role("button", name="Keep").click()
+    page.locator(".pr-files").set_input_files(gallery[2:4])
+    expect(cards(page)).to_have_count(4, timeout=20_000)
+    expect(page.locator(".pr-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
