@@ -143,7 +143,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     page = gr.HTML(
         {"phase": "empty"},
         html_template=asset("rank.html"),
-        js_on_load=asset("rank.js"),
+        js_on_load=asset("rank_views.js") + asset("rank.js"),
         server_functions=[preview_of, verdict, save],
         label="Rank",
         elem_id="rank",
