@@ -226,7 +226,7 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
     # Gradio fetches the addresses that MCP clients send, but none on this machine, so the photo goes as data.
     photo = "data:image/png;base64," + base64.b64encode(cat.read_bytes()).decode()
 
-    async def talk() -> tuple[dict[str, Any], Any, Any]:
+    async def talk() -> tuple[dict[str, Any], Any, Any, Any]:
         async with (
             streamable_http_client(f"{url}/gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as session,
@@ -234,15 +234,25 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             await session.initialize()
             tools = {tool.name: tool for tool in (await session.list_tools()).tools}
             scored = await session.call_tool("score_image", {"image": photo})
-            return tools, await session.call_tool("model_info", {}), scored
+            ranked = await session.call_tool("rank_images", {"files": [photo, photo]})
+            return tools, await session.call_tool("model_info", {}), scored, ranked
 
-    tools, model, scored = asyncio.run(talk())
+    tools, model, scored, ranked = asyncio.run(talk())
     assert set(tools) == {"score_image", "rank_images", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
     # Gradio writes the answer as Python does, with single quotes.
     assert ast.literal_eval(model.content[0].text)["kind"] == "appeal"
     assert ast.literal_eval(scored.content[0].text)["label"] in ("Excellent", "Good", "Fair", "Poor")
+    assert [photo["rank"] for photo in ast.literal_eval(ranked.content[0].text)["results"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "address", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x.png", "https://localhost/x"]
+)
+def test_addresses_of_this_machine_are_not_fetched(client: Client, address: str) -> None:
+    with pytest.raises(AppError, match=r"could not be fetched|is sent as an upload"):
+        client.predict(files=[address], api_name="/rank_images")
 
 
 @pytest.mark.parametrize("page", ["monitoring", "monitoring/summary", "gradio_api/monitoring/summary"])

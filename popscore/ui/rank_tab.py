@@ -17,7 +17,7 @@ from popscore.scoring import Candidate, NameOf, Scorer
 from popscore.ui.assets_text import asset
 from popscore.ui.endpoints import add_endpoint
 from popscore.ui.model_door import ModelDoor
-from popscore.ui.photo_input import PhotosInput
+from popscore.ui.photo_input import photos_input
 from popscore.ui.previews import data_address, preview
 from popscore.ui.remembered import RememberedScores
 from popscore.ui.uploads import Upload, checked_upload, download_path
@@ -114,11 +114,10 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
 
         Returns the model that answered, the results with rank, score, percentile, label, colour and the gap to the
         next one, and the files that could not be read with their reasons. Photos whose gap lies within the model's
-        noise are marked `too_close`. MCP clients cannot send a list of files here: they call score_image for each
-        photo and compare the scores.
+        noise are marked `too_close`. MCP clients send addresses (https: or data:), other clients upload files.
 
         Args:
-            files: the photos, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC.
+            files: the photos, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC: uploads, or their addresses.
             top_k: how many of the best to return; 0 returns all.
             group_similar: put near-duplicates into groups, and with top_k return the best of each group.
         """
@@ -167,7 +166,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     page.stop(None, None, None, cancels=[ranking_event], api_visibility="private")
     add_endpoint(
         rank_photos,
-        PhotosInput(label="files", file_count="multiple", visible=False),
+        photos_input(label="files", visible=False),
         gr.Number(0, label="top_k", precision=0, minimum=0, visible=False),
         gr.Checkbox(False, label="group_similar", visible=False),
     )
