@@ -160,7 +160,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         page,
         api_visibility="private",
         show_progress="hidden",
-        trigger_mode="always_last",
+        trigger_mode="multiple",  # the page asks once at a time; after a stop the others would wait for ever
         concurrency_limit=_AT_ONCE,
     )
     page.stop(None, None, None, cancels=[ranking_event], api_visibility="private")

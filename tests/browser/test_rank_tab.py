@@ -112,6 +112,7 @@ def test_nothing_but_broken_files_says_so(page: Page, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"no photo")
     rank(page, [tmp_path / "a.jpg", tmp_path / "b.jpg"])
     expect(page.get_by_text("0 photos · 0 scenes · 2 could not be read")).to_be_visible()
+    expect(page.get_by_text("a.jpg could not be read: it is not an image")).to_be_visible()
 
 
 def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path, tmp_path: Path) -> None:
@@ -156,3 +157,21 @@ def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path
     page.locator(".pr-files").set_input_files(gallery[2:4])
     expect(cards(page)).to_have_count(4, timeout=20_000)
     expect(page.locator(".pr-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
+
+
+def test_a_stopped_ranking_says_what_is_left_and_goes_on(page: Page, cat: Path, tmp_path: Path, size: str) -> None:
+    # Other photos at each size: the app remembers scores, and would be too quick to be stopped.
+    turn = 3 if size == "phone" else 2
+    photo = Image.open(cat).convert("RGB").resize((1800, 1200))
+    files = []
+    for index in range(40):
+        files.append(tmp_path / f"{index}.jpg")
+        photo.rotate(turn * index).save(files[-1])
+    page.get_by_role("tab", name="Rank").click()
+    page.locator(".pr-files").set_input_files(files)
+    expect(cards(page).first).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".pr-summary")).to_contain_text(re.compile(r"stopped: \d+ not scored"))
+    page.get_by_role("button", name="Score the rest").click()
+    expect(page.locator(".pr-summary")).to_contain_text("40 photos", timeout=30_000)
+    expect(page.get_by_role("button", name="Score the rest")).to_be_hidden()

@@ -58,8 +58,16 @@ async function bring(files) {
     say(state.lost.map((one) => one.message).join(' '));
     return;
   }
+  if (state.stopped) draw();
+  else rankAll();
+}
+
+function rankAll() {
+  state.stopped = false;
+  root.dataset.phase = 'busy';
   busy(`Scoring ${count(state.photos.size, 'photo', 'photos')}`, 0);
   trigger('submit', {photos: [...state.photos.values()]});
+  draw();
 }
 
 async function dropped(event) {
@@ -97,9 +105,10 @@ watch('value', () => {
   state.errors = [...answer.errors, ...(state.lost || [])];
   state.scenes = answer.scenes;
   state.words = answer.words;
-  if (answer.phase === 'scoring') busy(`Scored ${answer.done} of ${answer.total}`, answer.done / answer.total);
+  if (state.stopped) busy(null); // an answer that was on its way when it was stopped
+  else if (answer.phase === 'scoring') busy(`Scored ${answer.done} of ${answer.total}`, answer.done / answer.total);
   else busy(null);
-  root.dataset.phase = answer.phase === 'done' ? 'done' : 'busy';
+  root.dataset.phase = answer.phase === 'done' || state.stopped ? 'done' : 'busy';
   draw();
 });
 
@@ -192,7 +201,14 @@ function clear() {
 const actions = {
   choose: () => find('.pr-files').click(),
   folder: () => find('.pr-folder').click(),
-  stop: () => { state.stopped = true; busy(null); root.dataset.phase = 'done'; trigger('stop', {}); },
+  stop: () => {
+    state.stopped = true;
+    busy(null);
+    root.dataset.phase = state.photos.size ? 'done' : 'empty';
+    trigger('stop', {});
+    draw();
+  },
+  resume: () => rankAll(),
   clear,
   zip: () => save('zip'),
   csv: () => save('csv'),

@@ -136,7 +136,7 @@ function listed() {
 }
 
 function draw() {
-  const any = state.results.length > 0 || (state.errors || []).length > 0;
+  const any = state.results.length > 0 || (state.errors || []).length > 0 || (state.stopped && state.photos.size > 0);
   find('.pr-head').hidden = !any;
   find('.pr-drop').classList.toggle('pr-small', any);
   find('.pr-grid').replaceChildren(...listed().map(card));
@@ -157,6 +157,9 @@ function drawSummary() {
   const parts = [count(state.results.length, 'photo', 'photos'), count(state.scenes || 0, 'scene', 'scenes')];
   if (errors.length) parts.push(`${errors.length} could not be read`);
   parts.push(`${kept} kept`);
+  const left = state.stopped ? state.photos.size - state.results.length - errors.length : 0;
+  if (left > 0) parts.push(`stopped: ${left} not scored`);
+  find('[data-do=resume]').hidden = left <= 0;
   let text = parts.join(' · ');
   if (close > 1) text += `. The first ${close} are too close to call.`;
   find('.pr-summary').textContent = text;
@@ -164,6 +167,7 @@ function drawSummary() {
   find('.pr-export [data-do=zip]').textContent = kept ? `Save ${kept} kept as ZIP` : 'Save the best 10 as ZIP';
   const failed = find('.pr-failed');
   failed.hidden = !errors.length;
+  if (errors.length && !state.results.length) failed.open = true;
   failed.querySelector('summary').textContent = `${errors.length} could not be read`;
   failed.querySelector('ul').replaceChildren(...errors.map((error) => make('li', '', error.message)));
   for (const button of find('.pr-show').querySelectorAll('[data-show]')) {
