@@ -26,6 +26,7 @@ from popscore.images import PhotoSource
 from popscore.models import ModelInfo
 from popscore.results import ScoredPhoto
 from popscore.scoring import Candidate
+from popscore.similarity import SIGNATURE_BYTES
 
 # Raise it when decoding, preprocessing or the signature change, so that old scores are not used any more.
 SCORING_VERSION = 1
@@ -35,7 +36,6 @@ _RACY_NS = 2_000_000_000
 _BATCH = 200
 _DAY_S = 86_400
 _MAX_SIDE = 1_000_000
-_MAX_SIGNATURE = 4_096
 _T = TypeVar("_T")
 _Stat = tuple[int, int, int, int]
 _Row = tuple[Any, ...]
@@ -260,7 +260,7 @@ def _is_sound(row: _Row) -> bool:
         and math.isfinite(score)
         and all(isinstance(side, int) and 0 < side <= _MAX_SIDE for side in (width, height))
         and isinstance(signature, bytes)
-        and 0 < len(signature) <= _MAX_SIGNATURE
+        and len(signature) == SIGNATURE_BYTES
         and (taken_s is None or (isinstance(taken_s, float) and math.isfinite(taken_s)))
     )
 
@@ -276,7 +276,11 @@ def _stat(path: str) -> _Stat | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    # SQLite's numbers end at 63 bits; inodes of Windows have 128, and a damaged file system knows odd times.
+    size, mtime_ns, ctime_ns, inode = (
+        number & 0x7FFF_FFFF_FFFF_FFFF for number in (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    )
+    return size, mtime_ns, ctime_ns, inode
 
 
 def _content(path: str) -> bytes | None:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import popscore
 from popscore.errors import PopscoreError
 from popscore.models import Json, ModelInfo
-from popscore.results import Ranking, Report, report
+from popscore.photo_files import photo_name
+from popscore.results import FailedPhoto, Ranking, Report, report
 from popscore.terminal import OutputFailed, colored, complain, printable, write
 
 ALL_WELL, SOME_FAILED, NOTHING_DONE = 0, 1, 2
@@ -118,10 +119,16 @@ def _rank(options: argparse.Namespace) -> int:
 
 def _status(answer: Report | Ranking) -> int:
     for failed in answer.errors:
-        complain(str(failed.error))
+        complain(_with_path(failed))
     if not answer.results:
         return NOTHING_DONE
     return SOME_FAILED if answer.errors else ALL_WELL
+
+
+def _with_path(failed: FailedPhoto) -> str:
+    """The message, with the path as given for the name: two folders may hold photos of one name."""
+    message, name = str(failed.error), photo_name(failed.file)
+    return failed.file + message.removeprefix(name) if message.startswith(f"{name} ") else message
 
 
 def _cache(options: argparse.Namespace) -> int:

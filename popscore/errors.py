@@ -29,6 +29,14 @@ class ImageTooLarge(PopscoreError, ValueError):
     """The photo has more bytes or pixels than the limits allow."""
 
 
+class UnreadableVideo(PopscoreError, ValueError):
+    """The video is missing, empty, damaged, encrypted, or not a video."""
+
+
+class VideoTooLarge(PopscoreError, ValueError):
+    """The video has more bytes, or more pixels per frame, than the limits allow."""
+
+
 class ScoringFailed(PopscoreError, RuntimeError):
     """The model gave no usable score for a photo."""
 

@@ -130,7 +130,7 @@ def write_zip(ranking: Ranking, target: Target, *, top: int | None = None, locat
         if len(errors) == len(photos):
             reason = str(errors[0].error) if errors else "There is no photo to put into it."
             raise ExportFailed(f"The ZIP was not written: no photo could be put into it. {reason}")
-    return Exported(written=len(photos) - len(errors), errors=errors)
+    return Exported(written=len(photos) - len(errors), errors=tuple(errors))
 
 
 def safe_name(file: str) -> str:
@@ -187,19 +187,17 @@ def write_xmp(ranking: Ranking, *, locate: Locate | None = None) -> Exported:
     done: set[Path] = set()
     errors: list[FailedPhoto] = []
     for photo in ranking.results:
-        location = _location(photo, locate)
-        try:
-            if not location.is_file():
-                raise ExportFailed(f"{shortened(location.name)} has no side-car: the photo is not there any more.")
-            for path in xmp.sidecar_paths(location):
-                if path not in done:
-                    _rate(_as_found(path), xmp.stars(photo.percentile))
-                    done.add(path)
-        except ExportFailed as error:
-            errors.append(FailedPhoto(file=photo.file, error=error))
-        except (OSError, ValueError) as error:
-            errors.append(FailedPhoto(file=photo.file, error=failure(f"The side-car of {photo.file}", error)))
-    return Exported(written=len(ranking.results) - len(errors), errors=errors)
+        reasons = []
+        for path in xmp.sidecar_paths(_location(photo, locate)):
+            if path in done:
+                continue
+            try:
+                _rate(_location(photo, locate), _as_found(path), xmp.stars(photo.percentile))
+                done.add(path)
+            except ExportFailed as error:
+                reasons.append(error)
+        errors.extend(FailedPhoto(file=photo.file, error=reason) for reason in reasons[:1])
+    return Exported(written=len(ranking.results) - len(errors), errors=tuple(errors))
 
 
 def write_xmp_zip(ranking: Ranking, target: Target) -> Exported:
@@ -224,27 +222,29 @@ def write_xmp_zip(ranking: Ranking, target: Target) -> Exported:
 
 
 def _as_found(sidecar: Path) -> Path:
-    """The side-car under the name that it has: cameras and old programs write `.XMP`."""
+    """The side-car under the name that it has: some programs write `.XMP`."""
     upper = sidecar.with_suffix(".XMP")
-    return upper if not sidecar.exists() and upper.exists() else sidecar
-
-
-def _rate(path: Path, rating: int) -> None:
     try:
-        before = path.read_bytes()
-    except FileNotFoundError:
-        before = None
-    if before is None or not before.strip():
-        after = xmp.new_sidecar(rating)
-    else:
-        try:
-            after = xmp.with_rating(before, rating)
-        except xmp.UnknownSidecar as error:
-            raise ExportFailed(
-                f"{shortened(path.name)} was left as it is: {error}. Mend it with the program that wrote it."
-            ) from error
+        return upper if not sidecar.exists() and upper.exists() else sidecar
+    except (OSError, ValueError):  # told when it is written
+        return sidecar
+
+
+def _rate(photo: Path, sidecar: Path, rating: int) -> None:
+    name = shortened(sidecar.name)
+    try:
+        if not photo.is_file():
+            raise ExportFailed(f"{name} was not written: there is no photo {shortened(photo.name)} any more.")
+        before = sidecar.read_bytes() if sidecar.exists() else b""
+        after = xmp.with_rating(before, rating) if before.strip() else xmp.new_sidecar(rating)
+    except xmp.UnknownSidecar as error:
+        raise ExportFailed(f"{name} was left as it is: {error}. Mend it with the program that wrote it.") from error
+    except ExportFailed:
+        raise
+    except (OSError, ValueError) as error:
+        raise failure(name, error) from error
     if after != before:
-        with replacing(path) as file:
+        with replacing(sidecar) as file:
             file.write(after)
 
 

@@ -6,10 +6,10 @@ registered in Pillow neither matters here nor is changed, and large photos cause
 """
 
 import io
-import re
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -23,6 +23,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
+from popscore.jpeg_scans import has_too_many_scans
 from popscore.photo_files import (
     MAX_DECODED_PIXELS,
     MAX_PIXELS,
@@ -49,10 +50,6 @@ Size = tuple[int, int]
 
 READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC"
 _FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "HEIF"}
-# A scan of 178 megapixels takes .1 s to decode and a few hundred bytes to write, so that a small JPEG may be
-# hours of work. Cameras and editors write about 10 scans, 20 at most.
-_MAX_JPEG_SCANS = 40
-_MAX_JPEG_MARKERS = 20_000
 # Measured peaks, bytes per pixel: PNG with alpha 8, TIFF of floats 12, progressive JPEG 6 to 8, but WebP 16,
 # AVIF 9 to 13 and HEIC 7 to 9, whose decoders keep copies of their own. None came to more than 1.4 GB.
 _SHARE_OF_DECODED_PIXELS = {"WEBP": 0.6, "AVIF": 0.6, "HEIF": 0.6}
@@ -67,11 +64,14 @@ class Photo:
     Attributes:
         pixels: mode RGB; smaller than the photo when it was decoded at reduced size.
         width, height: of the whole photo, upright, in pixels.
+        taken_s: when the camera took it, in seconds since 1970 by the camera's own clock; None where the
+            file does not say.
     """
 
     pixels: Image.Image
     width: int
     height: int
+    taken_s: float | None = None
 
 
 def read_photo(
@@ -101,7 +101,7 @@ def read_photo(
         content = unread_bytes(source, name, limits.max_bytes) if source.format in _FORMATS else None
         if content is None:
             photo = _upright(source, name, at_least=None, limits=limits)
-            return Photo(source.copy(), photo.width, photo.height) if photo.pixels is source else photo
+            return replace(photo, pixels=source.copy()) if photo.pixels is source else photo
     else:
         content = read_bytes(source, name, limits.max_bytes)
     return _upright(_open(content, name), name, at_least=at_least, limits=limits)
@@ -120,7 +120,7 @@ def _open(content: bytes, name: str) -> ImageFile:
     file_type = _file_type(content)
     if file_type is None:
         raise UnreadableImage(f"{name} could not be read: {_other_kind(content)}. Choose a {READABLE} file.")
-    if file_type is JpegImageFile and _has_too_many_scans(content):
+    if file_type is JpegImageFile and has_too_many_scans(content):
         raise UnreadableImage(f"{name} could not be read: it has too many scans to be a photo. Save it again.")
     try:
         image = file_type(io.BytesIO(content))
@@ -133,27 +133,6 @@ def _open(content: bytes, name: str) -> ImageFile:
     if isinstance(image, PngImageFile):
         _mend_transparency(image)
     return image
-
-
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # not an escaped 255, a restart or a fill byte
-
-
-def _has_too_many_scans(jpeg: bytes) -> bool:
-    # Seldom more than this search is needed. It also counts what thumbnails and an attached video hold.
-    if jpeg.count(b"\xff\xda") <= _MAX_JPEG_SCANS:
-        return False
-    scans, at = 0, 2
-    for _ in range(_MAX_JPEG_MARKERS):
-        found = _JPEG_MARKER.search(jpeg, at)
-        if found is None or found[0] == b"\xff\xd9":
-            return False
-        at = found.end()
-        if found[0] not in (b"\xff\x01", b"\xff\xd8"):  # all others are followed by their length
-            at += int.from_bytes(jpeg[at : at + 2], "big")
-        scans += found[0] == b"\xff\xda"
-        if scans > _MAX_JPEG_SCANS:
-            return True
-    return True
 
 
 _SIGNATURES: tuple[tuple[bytes, type[ImageFile]], ...] = (
@@ -208,7 +187,7 @@ def _upright(image: Image.Image, name: str, *, at_least: Size | None, limits: Im
         drafted = image.size != size
         image.load()
         # Asked for only now: a TIFF turns itself while loading, and a PNG may name it after its pixels.
-        method = _TRANSPOSE.get(_orientation(image))
+        method, taken_s = _TRANSPOSE.get(_orientation(image)), _taken_s(image)
         image = _to_rgb(image, name)
         if method is not None:
             image = image.transpose(method)
@@ -224,7 +203,7 @@ def _upright(image: Image.Image, name: str, *, at_least: Size | None, limits: Im
         size = image.size
     elif method in _TURNED:
         size = size[1], size[0]
-    return Photo(image, *size)
+    return Photo(image, *size, taken_s)
 
 
 # EXIF orientation -> what turns the photo upright. Source: EXIF 2.32, tag 0x0112.
@@ -246,6 +225,16 @@ def _orientation(image: Image.Image) -> int:
     except _DECODER_ERRORS:
         return 1  # damaged EXIF says nothing about the pixels
     return found if isinstance(found, int) else 1
+
+
+def _taken_s(image: Image.Image) -> float | None:
+    try:
+        tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
+        taken = datetime.strptime(str(tags[ExifTags.Base.DateTimeOriginal]).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+        part = str(tags.get(ExifTags.Base.SubsecTimeOriginal, "")).strip("\0 ")
+        return taken.replace(tzinfo=UTC).timestamp() + (float(f"0.{part}") if part.isdecimal() else 0)
+    except _DECODER_ERRORS:
+        return None  # not there, all zeros, or damaged
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

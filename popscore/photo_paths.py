@@ -28,7 +28,7 @@ _RAW_SUFFIXES = frozenset(f".{kind}" for kind in _RAW_KINDS.split())
 _FOLDERS_OF_COPIES = frozenset({"@eadir", "__macosx", "$recycle.bin", "lost+found", "system volume information"})
 # As many as a HEIC or AVIF file may need to say what it is.
 _HEAD_BYTES = 512
-_DIGITS = re.compile(r"(\d+)")
+_NUMBER_OR_LETTER = re.compile(r"\d{1,100}|.", re.DOTALL)
 
 
 @dataclass(kw_only=True)
@@ -160,10 +160,9 @@ class _Search:
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, int | str], ...], str]:
     """Sorts as people do: 2.jpg before 10.jpg, a.jpg before a2.jpg, whatever the case."""
-    parts = [part for part in _DIGITS.split(name.casefold()) if part]
     # Marks such as the full stop come before numbers, letters after them.
-    key = ((1, int(part)) if part.isdecimal() else (0 if part < "0" else 2, part) for part in parts)
-    return tuple(key), name
+    parts = _NUMBER_OR_LETTER.findall(name.casefold())
+    return tuple((1, int(part)) if part.isdecimal() else (0 if part < "0" else 2, part) for part in parts), name
 
 
 def _expanded(path: str) -> Iterator[str]:

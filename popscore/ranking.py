@@ -127,7 +127,7 @@ def rank(
 
 def model_noise(model: ModelInfo) -> float:
     """Score difference up to which the order of two photos is not to be trusted."""
-    return float(getattr(model.spec, "noise", None) or 0.0)
+    return model.spec.likely_noise
 
 
 def _gap(scored: Sequence[tuple[int, Candidate]], place: int, lower: int) -> float:
@@ -143,11 +143,17 @@ def _ranks(best_first: Sequence[float]) -> list[int]:
 
 
 def _groups(best_first: Sequence[Candidate]) -> list[int]:
-    return similarity.groups(
-        [candidate.signature for candidate in best_first],
-        [candidate.taken_s for candidate in best_first],
-        range(len(best_first)),
+    """Group of each photo, counted from 1 in the order of their best photos."""
+    # Where scores are equal the picture decides, so that groups do not depend on the order given.
+    order = sorted(
+        range(len(best_first)), key=lambda place: (-best_first[place].photo.score, best_first[place].signature)
     )
+    founders = similarity.groups(
+        [best_first[place].signature for place in order], [best_first[place].taken_s for place in order]
+    )
+    founder_of = {place: order[founder] for place, founder in zip(order, founders, strict=True)}
+    number_of: dict[int, int] = {}
+    return [number_of.setdefault(founder_of[place], len(number_of) + 1) for place in range(len(best_first))]
 
 
 def _firsts(groups: Sequence[int]) -> list[int]:

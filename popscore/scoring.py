@@ -100,7 +100,7 @@ class Scorer:
             width=decoded.width,
             height=decoded.height,
         )
-        return Candidate(scored, signature=similarity.signature(decoded.pixels), taken_s=None)
+        return Candidate(scored, similarity.signature(decoded.pixels), decoded.taken_s)
 
     def score_many(self, photos: Iterable[PhotoSource], *, workers: int | None = None) -> Iterator[Outcome]:
         """Score photos, in the order given, as results become ready. As `candidates`, with the scores alone."""

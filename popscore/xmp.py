@@ -108,6 +108,8 @@ class _Places:
         self._parser.StartDoctypeDeclHandler = self._doctype
         try:
             self._parser.Parse(content, True)
+            # Once more, for prefixes that stand for nothing: programs refuse such a file.
+            expat.ParserCreate(encoding="UTF-8", namespace_separator=" ").Parse(content, True)
         except expat.ExpatError as error:
             raise UnknownSidecar(f"it is not well-formed XML (line {error.lineno})") from None
 

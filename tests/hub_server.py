@@ -2,7 +2,7 @@
 
 It serves what `hf_hub_download` asks for: HEAD and GET of /OWNER/NAME/resolve/REVISION/FILE, and /cdn/SHA256
 on another host name for large files, as the real Hub does. Faults are switched on by attributes of `Hub`.
-A later door (uploads) adds a method that answers a path to `Hub.routes`.
+Uploads, see hub_uploads.py, add methods that answer a path to `Hub.routes`.
 """
 
 import hashlib
@@ -120,6 +120,12 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 self.route()
 
         def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def do_PUT(self) -> None:
             self.do_GET()
 
         def route(self) -> None:

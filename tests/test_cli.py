@@ -261,6 +261,7 @@ def test_model_json(run: Run, folder: Path) -> None:
             "reference_std": 0.5,
             "reference_population": "photos of a test",
             "win_scale": 2.0,
+            "noise": None,
         },
         "accuracy": {"spearman": 0.5},
         "licence": "MIT",

@@ -100,6 +100,7 @@ def test_not_strict(word: str) -> None:
         ("POPSCORE_MODEL_FILE", ["/etc/model.onnx", "../model.onnx", "a//b", "a/./b", "a\\b", "a/", "a\x07b", ".."]),
         ("POPSCORE_MODEL_SHA256", ["abc", "g" * 64, "a" * 63, "a" * 65]),
         ("POPSCORE_MODEL_PATH", ["~nobody-of-this-name/model.onnx"]),
+        ("POPSCORE_CACHE_DIR", ["~nobody-of-this-name/cache"]),
         ("POPSCORE_STRICT", ["2", "maybe", "-"]),
         ("POPSCORE_MAX_IMAGE_MB", ["0", "-1", "nan", "inf", "1e7", "25MB", "1,5"]),
         ("POPSCORE_MAX_VIDEO_MB", ["0", "-0.1", "nan", "-inf", "lots"]),

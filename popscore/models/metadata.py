@@ -50,6 +50,7 @@ def spec_from_metadata(metadata: Mapping[str, str], *, file: str) -> ModelSpec |
         reference_std=read.positive("reference_std", I2PA_REFERENCE_STD),
         reference_population=read.optional_text("reference_population") or "reference photos",
         win_scale=read.positive("win_scale", 1.0),
+        noise=read.optional_positive("noise"),
         licence=read.optional_text("license") or read.optional_text("licence"),
         training_data=read.optional_text("training_data"),
         accuracy=read.figures("accuracy"),
@@ -117,6 +118,9 @@ class _Reader:
         if value <= 0:
             raise self.refusal(key, "a number above 0")
         return value
+
+    def optional_positive(self, key: str) -> float | None:
+        return self.positive(key, 1.0) if key in self._values else None
 
     def figures(self, key: str) -> dict[str, float]:
         wanted = "a JSON object of numbers"

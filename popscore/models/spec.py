@@ -15,6 +15,11 @@ Source = Literal["hub", "file", "embedded"]
 Json = dict[str, Any]
 
 
+# Noise in standard deviations of the reference population, for a model that does not state its own: that of
+# the embedded model.
+_USUAL_NOISE = 0.15
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """A record of one model: everything about it but its weights and where it came from.
@@ -27,6 +32,9 @@ class ModelSpec:
         reference_mean, reference_std: score distribution of the reference population.
         reference_population: words that finish "more appealing than 72 of 100 …".
         win_scale: score difference worth one unit of log odds.
+        noise: score difference up to which the order of two photos is not to be trusted, as measured by
+            tests/benchmarks/score_noise.py: 95 of 100 photos move by no more when they are saved again,
+            made smaller or cut by 2 %. None where it was not measured; see `likely_noise`.
         accuracy: measured figures by name.
     """
 
@@ -42,9 +50,15 @@ class ModelSpec:
     reference_std: float = I2PA_REFERENCE_STD
     reference_population: str = "reference photos"
     win_scale: float = 1.0
+    noise: float | None = None
     licence: str | None = None
     training_data: str | None = None
     accuracy: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def likely_noise(self) -> float:
+        """The model's noise, or what it is likely to be where the file does not say."""
+        return _USUAL_NOISE * self.reference_std if self.noise is None else self.noise
 
 
 # A PopScore / I2PA file carries no metadata. Input and scale are those of the authors' released test
@@ -110,6 +124,7 @@ class ModelInfo:
                 "reference_std": spec.reference_std,
                 "reference_population": spec.reference_population,
                 "win_scale": spec.win_scale,
+                "noise": spec.noise,
                 "bands": [
                     {"label": band.label, "color": band.color, "from": None if band is scale.BANDS[-1] else band.lower}
                     for band in scale.BANDS
