@@ -5,7 +5,11 @@ import popscore
 scorer = popscore.load_scorer()
 print(scorer.score("photo.jpg").label)
 print(popscore.rank_images(["a.jpg", "b.jpg"], scorer=scorer).best.file)
+print(popscore.rank_video("clip.mp4", scorer=scorer).best.time_s)
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from popscore.errors import (
     ImageTooLarge,
@@ -16,6 +20,8 @@ from popscore.errors import (
     PopscoreError,
     ScoringFailed,
     UnreadableImage,
+    UnreadableVideo,
+    VideoTooLarge,
 )
 from popscore.ranking import rank, rank_images
 from popscore.results import FailedPhoto, RankedPhoto, Ranking, Report, ScoredPhoto
@@ -23,17 +29,24 @@ from popscore.scale import win_probability
 from popscore.scoring import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
+if TYPE_CHECKING:
+    from popscore.video import frame_images, rank_video
+    from popscore.video_files import VideoLimits
+    from popscore.video_results import FramePoint, RankedFrame, VideoRanking
+
 __version__ = "0.1.0"
 
 __all__ = [
     "Candidate",
     "FailedPhoto",
+    "FramePoint",
     "ImageTooLarge",
     "InvalidSetting",
     "ModelRefused",
     "ModelUnavailable",
     "NothingToRank",
     "PopscoreError",
+    "RankedFrame",
     "RankedPhoto",
     "Ranking",
     "Report",
@@ -43,8 +56,30 @@ __all__ = [
     "ScoringFailed",
     "Settings",
     "UnreadableImage",
+    "UnreadableVideo",
+    "VideoLimits",
+    "VideoRanking",
+    "VideoTooLarge",
+    "frame_images",
     "load_scorer",
     "rank",
     "rank_images",
+    "rank_video",
     "win_probability",
 ]
+
+_VIDEO_ROOMS = {
+    "frame_images": "popscore.video",
+    "rank_video": "popscore.video",
+    "VideoLimits": "popscore.video_files",
+    "FramePoint": "popscore.video_results",
+    "RankedFrame": "popscore.video_results",
+    "VideoRanking": "popscore.video_results",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
+    if name not in _VIDEO_ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_VIDEO_ROOMS[name]), name)

@@ -16,8 +16,12 @@ from popscore.photo_paths import PHOTO_SUFFIXES
 _HEAD_BYTES = 512
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, *, photos: bool = False) -> None:
     """Refuse a target that must not be replaced or cannot be written, before any work is done.
+
+    Args:
+        path: of the target.
+        photos: a photo may be replaced too, where the name is one that only popscore gives.
 
     Raises:
         ExportFailed: it is a folder, a photo or not a regular file, or its folder is missing.
@@ -31,7 +35,8 @@ def check_target(path: Path) -> None:
             if not stat.S_ISREG(found.st_mode):
                 raise ExportFailed(f"{name} was not written: it is not a regular file. Name another file.")
             with open(path, "rb") as file:
-                if looks_like_photo(file.read(_HEAD_BYTES)) or path.suffix.lower() in PHOTO_SUFFIXES:
+                looks = looks_like_photo(file.read(_HEAD_BYTES)) or path.suffix.lower() in PHOTO_SUFFIXES
+                if looks and not photos:
                     raise ExportFailed(f"{name} was not written: a photo is there. Name another file.")
             if not os.access(path, os.W_OK):
                 raise ExportFailed(f"{name} was not written: it is write-protected. Name another file.")
@@ -44,16 +49,20 @@ def check_target(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, photos: bool = False) -> Iterator[BinaryIO]:
     """Write a file that takes its place only when it is whole and on the disk.
 
     Whatever interrupts the writing, a full disk or Ctrl-C, leaves what was there before. A symbolic link
     stays one: the file that it leads to is replaced, and keeps its permissions.
 
+    Args:
+        path: of the file.
+        photos: a photo may be replaced too, see `check_target`.
+
     Raises:
         ExportFailed: the file could not be written; the reason is in the message.
     """
-    check_target(path)
+    check_target(path, photos=photos)
     name = shortened(path.name)
     temporary: Path | None = None
     try:

@@ -26,7 +26,7 @@ _BLUR = 0.9
 # things but for one pair, the highest reach .881, .881, .874 and .857, and the one pair .989.
 _SIMILAR = 0.92
 # Photos taken within seconds of each other may differ more, and after an hour only a copy is the same picture.
-_BURST_S, _BURST_SIMILAR = 10.0, 0.80
+_BURST_S, _BURST_SIMILAR = 10.0, 0.85
 _APART_S, _APART_SIMILAR = 3600.0, 0.96
 # Mean differences up to these are changes of exposure and white balance; a step of 1 EV is about 40.
 _MAX_BRIGHTNESS_STEP = 45.0

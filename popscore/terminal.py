@@ -54,9 +54,14 @@ def colored(text: str, color: str) -> str:
 
 
 class Progress:
-    """A bar on standard error, if that is a terminal; it is wiped away at the end."""
+    """A bar on standard error, if that is a terminal; it is wiped away at the end.
 
-    def __init__(self) -> None:
+    Args:
+        of: what is counted.
+    """
+
+    def __init__(self, of: str = "photos") -> None:
+        self._of = of
         self._shown = sys.stderr is not None and sys.stderr.isatty()
         self._started_s = time.monotonic()
         self._drawn_s = 0.0
@@ -80,12 +85,12 @@ class Progress:
         self._drawn_s = now_s
         per_s = done / max(now_s - self._started_s, 1e-3)
         if not total:
-            self._draw(f"{done} photos, {per_s:.0f} per second")
+            self._draw(f"{done} {self._of}, {per_s:.0f} per second")
             return
         full = _BAR * done // total
         left_s = round((total - done) / max(per_s, 1e-3))
         self._draw(
-            f"[{'#' * full}{'.' * (_BAR - full)}] {done} of {total} photos, {per_s:.0f} per second, "
+            f"[{'#' * full}{'.' * (_BAR - full)}] {done} of {total} {self._of}, {per_s:.0f} per second, "
             f"{left_s // 60}:{left_s % 60:02d} left"
         )
 

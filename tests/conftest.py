@@ -42,6 +42,12 @@ def cat(photos: dict[str, Path]) -> Path:
     return photos["cat"]
 
 
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    """A clip of 5 seconds that gradio brings along."""
+    return Path(str(find_spec("gradio").submodule_search_locations[0])) / "media_assets" / "videos" / "world.mp4"
+
+
 # --- models -----------------------------------------------------------------------------------------
 
 

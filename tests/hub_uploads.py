@@ -62,7 +62,7 @@ class Uploads:
         def guarded(_hub: Hub, handler: BaseHTTPRequestHandler, **names: str) -> None:
             if step == "put" and self.cut_puts > 0:
                 self.cut_puts -= 1
-                handler.rfile.read(1000)
+                handler.rfile.read(100)
                 handler.close_connection = True
                 return
             body = _body(handler)
@@ -105,7 +105,7 @@ class Uploads:
             errors.append({"message": '"license" must be one of a list'})
         _send(handler, {"errors": errors, "warnings": []}, status=400 if errors else 200)
 
-    def _preupload(self, handler: BaseHTTPRequestHandler, body: bytes, *, repo: str, revision: str) -> None:
+    def _preupload(self, handler: BaseHTTPRequestHandler, body: bytes, *, repo: str, **_: str) -> None:
         if not self._may_write(handler, repo):
             return
         if repo not in self.hub.repositories:
@@ -170,7 +170,7 @@ class Uploads:
         commit = repository.commit(files, ref=revision)
         _send(handler, {"commitUrl": f"{self.hub.url}/{repo}/commit/{commit}", "commitOid": commit})
 
-    def _info(self, handler: BaseHTTPRequestHandler, _body: bytes, *, repo: str, revision: str) -> None:
+    def _info(self, handler: BaseHTTPRequestHandler, _body: bytes, *, repo: str, **_: str) -> None:
         if repo not in self.hub.repositories or repo in self.private:
             send_error(handler, 401, "RepoNotFound", "Repository not found")
         else:

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,23 @@ def test_rank_images_refuses_too_many_files_none_and_server_files(client: Client
     with pytest.raises(AppError, match="no photos"):
         client.predict(files=[], api_name="/rank_images")
     name, _ = call(url, "rank_images", files=[{"path": "/etc/passwd"}])
+    assert name == "error"
+
+
+def test_rank_video_gives_what_the_package_gives(client: Client, clip: Path) -> None:
+    ranking = popscore.rank_video(clip, scorer=popscore.load_scorer(Settings()), every=10, top=2, name=clip.name)
+    answer = client.predict(video=handle_file(str(clip)), every_n=10, fast=False, top_k=2, api_name="/rank_video")
+    assert answer == ranking.to_json()
+    assert answer["results"][0]["rank"] == 1
+    assert {"frame_index", "time_s", "image"} <= set(answer["results"][0])
+
+
+def test_rank_video_refuses_what_is_no_video(client: Client, cat: Path, url: str) -> None:
+    with pytest.raises(AppError, match="is a photo, not a video"):
+        client.predict(video=handle_file(str(cat)), api_name="/rank_video")
+    with pytest.raises(AppError, match="no video"):
+        client.predict(video=None, api_name="/rank_video")
+    name, _ = call(url, "rank_video", video={"path": "/etc/passwd"})
     assert name == "error"
 
 
@@ -215,7 +233,7 @@ def test_no_photo_is_a_clear_error(client: Client) -> None:
 
 def test_only_the_named_endpoints_are_public(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/score_image", "/rank_images", "/model_info"}
+    assert set(described["named_endpoints"]) == {"/score_image", "/rank_images", "/rank_video", "/model_info"}
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         for value in [*endpoint["parameters"], *endpoint["returns"]]:
@@ -237,8 +255,10 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             ranked = await session.call_tool("rank_images", {"files": [photo, photo]})
             return tools, await session.call_tool("model_info", {}), scored, ranked
 
-    tools, model, scored, ranked = asyncio.run(talk())
-    assert set(tools) == {"score_image", "rank_images", "model_info"}
+    # In a thread of its own: where browser tests ran before, this one has an event loop already.
+    with ThreadPoolExecutor(1) as pool:
+        tools, model, scored, ranked = pool.submit(asyncio.run, talk()).result()
+    assert set(tools) == {"score_image", "rank_images", "rank_video", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
     # Gradio writes the answer as Python does, with single quotes.

@@ -121,6 +121,12 @@ def test_defaults_of_metadata() -> None:
     assert (spec.mean, spec.std, spec.win_scale) == ((0, 0, 0), (1, 1, 1), 1)
     assert (spec.reference_mean, spec.reference_std) == (I2PA_REFERENCE_MEAN, I2PA_REFERENCE_STD)
     assert (spec.version, spec.licence, spec.accuracy) == (None, None, {})
+    assert spec.noise is None and 0 < spec.likely_noise < spec.reference_std
+
+
+def test_noise_of_metadata() -> None:
+    spec = open_session(described(noise="0.31"), file="some.onnx").spec
+    assert spec.noise == spec.likely_noise == 0.31
 
 
 def test_free_height_and_width_are_settled_by_metadata() -> None:
@@ -140,6 +146,7 @@ def test_free_height_and_width_are_settled_by_metadata() -> None:
         ("reference_mean", ["NaN", "mean", "[1]", "true", "1e999", "1" * 400, "1" * 5000]),
         ("reference_std", ["0", "-1", "NaN", "Infinity"]),
         ("win_scale", ["0", "-2", "{}"]),
+        ("noise", ["0", "-0.1", "NaN", "[]", "null"]),
         ("accuracy", ["0.7", '{"spearman": "high"}', '{"spearman": NaN}', "[]"]),
         ("description", ["x" * 5000]),
     ],

@@ -11,10 +11,11 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 from popscore.errors import PopscoreError
 
@@ -105,7 +106,7 @@ def _standardise(means: NDArray[np.float64], errors: NDArray[np.float64]) -> tup
 
 
 def _folds(groups: list[str], seed: int) -> list[int]:
-    """Fold of each item; a group stays whole. Groups come in random order and go to the fold that is smallest so far."""
+    """Fold of each item; a group stays whole. In random order, each goes to the fold that is smallest so far."""
     names = sorted(set(groups))
     np.random.default_rng(seed).shuffle(names)
     sizes, fold_of = [0] * FOLDS, {}
@@ -127,7 +128,7 @@ def degrade(photo: Image.Image, kind: str, rng: np.random.Generator, *, strength
         return photo.filter(ImageFilter.GaussianBlur(strength * 8 * max(photo.size) / 512))
     if kind == "jpeg":
         return save_as_jpeg(photo, max(1, round(6 / strength)))
-    pixels = np.asarray(photo, dtype=np.float32)
+    pixels: NDArray[np.floating[Any]] = np.asarray(photo, dtype=np.float32)
     if kind == "noise":
         pixels = pixels + rng.normal(0, 40 * strength, pixels.shape)
     elif kind == "dark":
@@ -137,6 +138,28 @@ def degrade(photo: Image.Image, kind: str, rng: np.random.Generator, *, strength
     else:
         raise ValueError(f"{kind!r} is not one of {', '.join(DEGRADATIONS)}")
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def harmless_copy(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A copy that people would rate the same: cropped, mirrored, re-saved, a little brighter, sometimes smaller."""
+    width, height = photo.size
+    share_x = rng.uniform(0.75, 1)
+    share_y = float(np.clip(share_x * rng.uniform(0.9, 1.1), 0.75, 1))
+    left, top = rng.uniform(0, 1 - share_x) * width, rng.uniform(0, 1 - share_y) * height
+    copy = photo.crop((int(left), int(top), int(left + share_x * width), int(top + share_y * height)))
+    if rng.random() < 0.5:
+        copy = copy.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if rng.random() < 0.5:
+        copy = ImageEnhance.Brightness(copy).enhance(rng.uniform(0.92, 1.08))
+        copy = ImageEnhance.Color(copy).enhance(rng.uniform(0.9, 1.1))
+    chance = rng.random()
+    if chance < 0.35 and max(photo.size) > 150:  # tiles of 80 pixels are small enough
+        share = rng.uniform(0.22, 0.6)
+        kind = Image.Resampling.BILINEAR if chance < 0.2 else Image.Resampling.BICUBIC
+        copy = copy.resize((round(copy.width * share), round(copy.height * share)), kind)
+    elif chance < 0.6:
+        copy = save_as_jpeg(copy, int(rng.integers(70, 95)))
+    return copy
 
 
 def save_as_jpeg(photo: Image.Image, quality: int) -> Image.Image:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, blocks, stride; He et al. 2016, table 1
@@ -23,11 +25,11 @@ def resnet50_bytes(*, seed: int = 0) -> bytes:
     nodes: list[onnx.NodeProto] = []
     initializers: list[onnx.TensorProto] = []
 
-    def constant(value: np.ndarray) -> str:
+    def constant(value: NDArray[Any]) -> str:
         initializers.append(numpy_helper.from_array(value.astype(np.float32), f"c{len(initializers)}"))
         return initializers[-1].name
 
-    def node(operator: str, *inputs: str, **attributes: object) -> str:
+    def node(operator: str, *inputs: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(operator, list(inputs), [f"t{len(nodes)}"], **attributes))
         return str(nodes[-1].output[0])
 

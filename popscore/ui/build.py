@@ -18,9 +18,10 @@ from popscore.ui.rank_tab import build_rank_tab
 from popscore.ui.score_tab import build_score_tab
 from popscore.ui.theme import popscore_theme
 from popscore.ui.uploads import DELETE_UPLOADS
+from popscore.ui.video_tab import build_video_tab
 
 _QUEUE_SIZE = 200
-_STYLES = ("popscore.css", "rank.css")
+_STYLES = ("popscore.css", "rank.css", "video.css")
 
 
 def build_demo(settings: Settings | None = None) -> gr.Blocks:
@@ -61,6 +62,8 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
                 build_score_tab(door)
             with gr.Tab("Rank"):
                 build_rank_tab(door, demo)
+            with gr.Tab("Video"):
+                build_video_tab(door, demo)
         gr.HTML(
             '<footer class="ps-foot"><a href="?view=api">Use it from code</a>'
             '<a href="https://arxiv.org/abs/1907.01985">The research behind the scale</a></footer>'

@@ -17,7 +17,11 @@ def preview(location: Path, side: int) -> Image.Image:
     Raises:
         UnreadableImage, ImageTooLarge: the photo cannot be read.
     """
-    pixels = read_photo(location, at_least=(side, side)).pixels
+    return fitted(read_photo(location, at_least=(side, side)).pixels, side)
+
+
+def fitted(pixels: Image.Image, side: int) -> Image.Image:
+    """The picture, made smaller in place if it does not fit into a square of `side` pixels."""
     pixels.thumbnail((side, side), Image.Resampling.LANCZOS)
     return pixels
 

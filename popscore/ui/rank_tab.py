@@ -20,7 +20,7 @@ from popscore.ui.model_door import ModelDoor
 from popscore.ui.photo_input import photos_input
 from popscore.ui.previews import data_address, preview
 from popscore.ui.remembered import RememberedScores
-from popscore.ui.uploads import Upload, checked_upload, download_path
+from popscore.ui.uploads import Upload, checked_upload, download_folder, remember_downloads
 
 _SMALL_SIDE, _LARGE_SIDE = 360, 1600
 # Between two pictures of the work in progress; each carries all results so far.
@@ -95,7 +95,8 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
             wanted = set(map(str, chosen))
             results = [photo for photo in ranking.results if str(uploads[photo.index].location) in wanted]
             kept = replace(ranking, results=results)
-            path = download_path(demo, _DOWNLOADS[kind])
+            folder = download_folder()
+            path = folder / _DOWNLOADS[kind]
             if kind == "zip":
                 done = export.write_zip(kept, path, locate=lambda photo: uploads[photo.index].location)
             elif kind == "csv":
@@ -104,6 +105,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
                 done = export.write_xmp_zip(kept, path)
         except PopscoreError as error:
             return {"message": str(error)}
+        remember_downloads(demo, folder)
         missing = " ".join(str(failed.error) for failed in done.errors)
         return {"file": str(path), "name": path.name, "message": missing}
 

@@ -22,18 +22,21 @@ class Upload:
     name: str
 
 
-def download_path(demo: gr.Blocks, name: str) -> Path:
-    """Where to write a file that a visitor is going to download; it is deleted like an upload.
+def download_folder() -> Path:
+    """A new folder for files that a visitor is going to download."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(20)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def remember_downloads(demo: gr.Blocks, folder: Path) -> None:
+    """Have the files of a folder deleted like uploads.
 
     Args:
         demo: the app, which remembers what it has to delete.
-        name: what the visitor gets to see.
+        folder: from `download_folder`, with everything written into it.
     """
-    folder = Path(get_upload_folder()) / secrets.token_hex(20)
-    folder.mkdir(parents=True)
-    path = folder / name
-    demo.upload_file_set.add(str(path))
-    return path
+    demo.upload_file_set.update(str(path) for path in folder.iterdir())
 
 
 def checked_upload(path: str | None, name: str | None) -> Upload:

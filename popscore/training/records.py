@@ -1,0 +1,101 @@
+"""What a converted file says about itself: the `popscore.*` metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from popscore.models.metadata import PREFIX
+from popscore.models.spec import I2PA_SPEC, ModelSpec
+
+# Of model-resnet50.pth, as another project recorded it; see docs/popularity-model.md.
+AUTHORS_SHA256 = "2b43c375ff8e75856aba1d4bbe713aa6b7f4d8fcce83c0f30e6558cb6d1d783f"
+PAPER = "Ding, Ma & Wang, Intrinsic Image Popularity Assessment, ACM MM 2019, arXiv 1907.01985"
+AUTHORS, OWN = "the authors' weights", "weights of your own"
+
+AUTHORS_SPEC = replace(
+    I2PA_SPEC,
+    name="I2PA ResNet-50",
+    version="2019",
+    description="Predicts how popular a photo is for what it shows, whoever posts it. The I2PA authors' weights.",
+    licence="MIT",
+    training_data=f"pairs of Instagram photos, 2.5 million in the paper's database ({PAPER})",
+    # The paper's figure, on 50,000 pairs of its test set. Nobody measured it on this file.
+    accuracy={"pairwise accuracy in the paper": 0.7665},
+)
+OWN_SPEC = replace(
+    I2PA_SPEC,
+    name="Popularity model with weights of your own",
+    description="Weights of your own in the form of the I2PA model. Nothing is known about how good they are.",
+    # A percentile of these weights is a place on a scale, and no claim about photos that they never saw.
+    reference_population="photos on the scale of the I2PA paper",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What the person who converts weights of their own says about them; None where they say nothing."""
+
+    name: str | None = None
+    licence: str | None = None
+    training_data: str | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.name, self.licence, self.training_data))
+
+
+def own_spec(words: Words) -> ModelSpec:
+    """The record of weights that are not the authors'."""
+    return replace(OWN_SPEC, name=words.name or OWN_SPEC.name, licence=words.licence, training_data=words.training_data)
+
+
+def to_metadata(spec: ModelSpec, *, weights: str, source_sha256: str) -> dict[str, str]:
+    """The metadata of a file; `models.metadata` reads them back as the same spec.
+
+    Args:
+        spec: what the model is.
+        weights: `AUTHORS` or `OWN`.
+        source_sha256: of the file that was converted.
+    """
+    values: dict[str, object] = {
+        "format": "1",
+        "name": spec.name,
+        "version": spec.version,
+        "kind": spec.kind,
+        "description": spec.description,
+        "input_size": list(spec.input_size),
+        "resize": spec.resize,
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+        "reference_mean": spec.reference_mean,
+        "reference_std": spec.reference_std,
+        "reference_population": spec.reference_population,
+        "win_scale": spec.win_scale,
+        "license": spec.licence,
+        "training_data": spec.training_data,
+        "accuracy": dict(spec.accuracy),
+        "weights": weights,
+        "source_sha256": source_sha256,
+        "precision": "float32",
+    }
+    return {
+        f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def after_int8(metadata: Mapping[str, str], check: Mapping[str, float]) -> dict[str, str]:
+    """The metadata of the file with 8-bit numbers, made from a file with these.
+
+    Figures that were measured before are no longer figures of this file, so their names say so.
+
+    Args:
+        check: what was measured on the photos held back, by name.
+    """
+    changed = {**metadata, f"{PREFIX}precision": "int8", f"{PREFIX}int8_check": json.dumps(dict(check))}
+    accuracy = json.loads(metadata.get(f"{PREFIX}accuracy", "{}"))
+    if accuracy:
+        changed[f"{PREFIX}accuracy"] = json.dumps({f"{name}, before int8": value for name, value in accuracy.items()})
+    return changed

@@ -1,0 +1,323 @@
+"""The best frames of a video: different moments, best first."""
+
+import contextlib
+import io
+import os
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from popscore.errors import ExportFailed, InvalidSetting, UnreadableVideo, VideoTooLarge
+from popscore.photo_files import shortened
+from popscore.results import FailedPhoto
+from popscore.scoring import Candidate, Scorer, load_scorer
+from popscore.settings import BYTES_PER_MB, Settings
+from popscore.video_export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
+from popscore.video_files import Video, VideoLimits, clock, open_video
+from popscore.video_frames import Frame, Size
+from popscore.video_moments import ScoredFrame, faults, moments, quality
+from popscore.video_packets import Stop
+from popscore.video_refine import keyframes_to_score, neighbours_to_score
+from popscore.video_results import FramePoint, RankedFrame, VideoRanking
+
+VideoSource = str | os.PathLike[str] | bytes | BinaryIO
+
+# Frames are scored at no less than twice the model's input, as photos are.
+_MARGIN = 2
+_COPY_BYTES = 1 << 20
+
+
+def rank_video(
+    video: VideoSource,
+    *,
+    scorer: Scorer | None = None,
+    every: int = 25,
+    fast: bool = False,
+    top: int = 5,
+    out: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    name: str | None = None,
+    limits: VideoLimits | None = None,
+) -> VideoRanking:
+    """Score frames of a video and choose the best moments.
+
+    Args:
+        video: path, bytes or binary file object.
+        scorer: by default the one that the environment asks for.
+        every: score each frame whose index is a multiple of this. Source of 25: Ji et al. 2023.
+        fast: score keyframes, and others only around the promising ones; much faster, and the best frame is
+            seldom another one.
+        top: how many moments to give at most.
+        out: folder for a JPEG of each result in full size, and for a contact sheet; made if missing.
+        on_progress: called with how many frames are scored, and how many there are to score.
+        cancelled: asked often; once it answers True the work stops, and what was scored until then is
+            ranked, with `stopped` set.
+        name: what to call the video; the path as given by default.
+        limits: bytes, frames and time to spend; by default those of the environment.
+
+    Returns:
+        The ranking. It may have no results: frames that are blurred, almost black or almost white are
+        never among them.
+
+    Raises:
+        UnreadableVideo: missing, empty, damaged throughout, encrypted, or not a video.
+        VideoTooLarge: more bytes or pixels than allowed.
+        InvalidSetting: `every` or `top` is below 1, or an environment variable cannot be used.
+        ExportFailed: there cannot be a folder `out`.
+        ModelUnavailable, ModelRefused: there is no model.
+    """
+    for option, value in (("every", every), ("top", top)):
+        if value < 1:
+            raise InvalidSetting(f"{option}={value} cannot be used: it must be a whole number above 0.")
+    limits = limits or VideoLimits(max_bytes=Settings.from_environment().max_video_bytes)
+    scorer = scorer or load_scorer()
+    file = name if name is not None else _label(video)
+    work = _Work(scorer, file, on_progress, cancelled, limits.max_seconds)
+    if out is not None:
+        make_folder(Path(out))
+    with _opened(video, file, limits, work.stop) as opened:
+        work.score(opened, every=every, fast=fast)
+        return work.ranking(opened, top=top, out=None if out is None else Path(out))
+
+
+def frame_images(
+    video: VideoSource,
+    indexes: Sequence[int],
+    *,
+    at_least: Size | None = None,
+    limits: VideoLimits | None = None,
+) -> Iterator[tuple[int, Image.Image]]:
+    """Pictures of frames of a video, upright, mode RGB, in display order.
+
+    Args:
+        video: path, bytes or binary file object.
+        indexes: of the frames, in any order; those that are not there are left out.
+        at_least: (width, height) that is enough; None gives the full size.
+        limits: bytes, frames and time to spend; by default those of the environment.
+
+    Raises:
+        UnreadableVideo, VideoTooLarge: as `rank_video`.
+    """
+    limits = limits or VideoLimits(max_bytes=Settings.from_environment().max_video_bytes)
+    stop = _Deadline(limits.max_seconds)
+    with _opened(video, _label(video), limits, stop) as opened:
+        for frame in opened.frames(sorted(set(indexes)), stop=stop):
+            yield frame.index, frame.image(at_least)
+
+
+class _Deadline:
+    """Answers True once the time is over, or the caller has had enough."""
+
+    def __init__(self, max_seconds: float, cancelled: Callable[[], bool] | None = None) -> None:
+        self._until_s = time.monotonic() + max_seconds
+        self._cancelled = cancelled
+        self.was_cancelled = self.was_late = False
+
+    def __call__(self) -> bool:
+        if not self.was_late and not self.was_cancelled:
+            self.was_late = time.monotonic() > self._until_s
+            self.was_cancelled = self._cancelled is not None and self._cancelled()
+        return self.was_late or self.was_cancelled
+
+
+class _Work:
+    """One ranking in the making."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        file: str,
+        on_progress: Callable[[int, int], None] | None,
+        cancelled: Callable[[], bool] | None,
+        max_seconds: float,
+    ) -> None:
+        self._scorer = scorer
+        self._file = file
+        self._on_progress = on_progress
+        self.stop = _Deadline(max_seconds, cancelled)
+        height, width = scorer.model.spec.input_size
+        self._at_least = None if scorer.exact else (_MARGIN * width, _MARGIN * height)
+        self._scored: list[ScoredFrame] = []
+        self._failed: list[FailedPhoto] = []
+        self._total = 0
+        self._high_dynamic_range = False
+
+    # --- scoring ------------------------------------------------------------------------------------
+
+    def score(self, video: Video, *, every: int, fast: bool) -> None:
+        """Score the frames that were asked for."""
+        grid = range(0, video.frame_count, every)
+        keys = keyframes_to_score(video.keyframes(), grid) if fast else []
+        if not fast or len(keys) >= len(grid):
+            self._score(video.frames(grid, stop=self.stop), len(grid))
+            return
+        self._score(video.keyframes_alone(keys, stop=self.stop), len(keys))
+        usable = [
+            (frame.index, frame.score)
+            for frame, fault in zip(self._scored, faults(self._scored), strict=True)
+            if not fault
+        ]
+        around = neighbours_to_score(usable, video.keyframes(), grid, video.frame_count)
+        self._score(video.frames(around, stop=self.stop), len(around))
+
+    def _score(self, frames: Iterator[Frame], count: int) -> None:
+        """Score frames as they are decoded. Pictures are made here, at reduced size; workers score them."""
+        self._total += count
+        waiting: deque[ScoredFrame] = deque()
+
+        def pictures() -> Iterator[Image.Image]:
+            for frame in frames:
+                picture = frame.image(self._at_least)
+                self._high_dynamic_range |= frame.high_dynamic_range
+                waiting.append(
+                    ScoredFrame(
+                        index=frame.index,
+                        time_s=frame.time_s,
+                        width=frame.width,
+                        height=frame.height,
+                        damaged=frame.damaged,
+                        quality=quality(picture),
+                    )
+                )
+                yield picture
+
+        with contextlib.closing(self._scorer.candidates(pictures(), name_of=lambda _: self._file)) as candidates:
+            for found in candidates:
+                frame = waiting.popleft()
+                if isinstance(found, Candidate):
+                    self._scored.append(replace(frame, candidate=found))
+                else:
+                    self._failed.append(FailedPhoto(file=self._file, error=found.error))
+                if self._on_progress:
+                    self._on_progress(len(self._scored) + len(self._failed), self._total)
+
+    # --- choosing -----------------------------------------------------------------------------------
+
+    def ranking(self, video: Video, *, top: int, out: Path | None) -> VideoRanking:
+        """Choose the best moments, and write them."""
+        frames = sorted(self._scored, key=lambda frame: frame.index)
+        found_faults = faults(frames)
+        chosen = moments([frame for frame, fault in zip(frames, found_faults, strict=True) if fault is None], top)
+        ranks = [1 + sum(other.score > frame.score for other in chosen) for frame in chosen]
+        results = [_result(frame, rank, self._file) for frame, rank in zip(chosen, ranks, strict=True)]
+        sheet = None
+        if out is not None and results:
+            results, sheet = self._write(video, results, out)
+        return VideoRanking(
+            model=self._scorer.model,
+            file=self._file,
+            results=results,
+            points=[
+                FramePoint(frame_index=frame.index, time_s=frame.time_s, score=frame.score, fault=fault)
+                for frame, fault in zip(frames, found_faults, strict=True)
+            ],
+            errors=[*self._video_errors(video), *self._failed],
+            notices=list(self._notices(frames, found_faults, len(results), top)),
+            frame_count=video.frame_count,
+            duration_s=video.duration_s,
+            contact_sheet=sheet,
+            stopped=self.stop.was_cancelled,
+        )
+
+    def _write(self, video: Video, results: list[RankedFrame], out: Path) -> tuple[list[RankedFrame], Path | None]:
+        """Decode the chosen frames once more, in full size, one at a time, and write them."""
+        written: dict[int, Path] = {}
+        sheet = ContactSheet()
+        places = {result.frame_index: place for place, result in enumerate(results)}
+        for frame in video.frames(sorted(places), stop=self.stop):
+            result = results[places[frame.index]]
+            picture = frame.image()
+            path = out / frame_name(self._file, places[frame.index] + 1, result.time_s, result.score)
+            sheet.add(places[frame.index], picture, f"{result.rank}.  {clock(result.time_s)}  {result.score:.2f}")
+            try:
+                write_frame(picture, path, video.capture.exif(frame.time_s))
+                written[frame.index] = path
+            except ExportFailed as error:
+                self._failed.append(FailedPhoto(file=str(path), error=error))
+        results = [replace(result, image=written.get(result.frame_index)) for result in results]
+        if not written:
+            return results, None
+        path = out / sheet_name(self._file)
+        try:
+            sheet.write(path)
+        except ExportFailed as error:
+            self._failed.append(FailedPhoto(file=str(path), error=error))
+            return results, None
+        return results, path
+
+    def _video_errors(self, video: Video) -> Iterator[FailedPhoto]:
+        for trouble in video.troubles:
+            words = f"{shortened(Path(self._file).name)} {trouble}."
+            yield FailedPhoto(file=self._file, error=UnreadableVideo(words))
+
+    def _notices(
+        self, frames: Sequence[ScoredFrame], found: Sequence[str | None], given: int, top: int
+    ) -> Iterator[str]:
+        if self.stop.was_late:
+            yield f"The time was over after {len(frames)} frames. The rest of the video was not looked at."
+        if self._high_dynamic_range:
+            yield "The video has a high dynamic range (HDR). It was mapped to the range of ordinary screens."
+        reasons = sorted({fault for fault in found if fault})
+        if frames and not given:
+            yield f"No frame is good enough: all {len(frames)} are {' or '.join(reasons)}."
+        elif given < top:
+            moment = "1 moment was" if given == 1 else f"{given} different moments were"
+            yield f"Only {moment} found among {len(frames)} frames. Look at more of them with a smaller `every`."
+
+
+def _result(frame: ScoredFrame, rank: int, file: str) -> RankedFrame:
+    photo = frame.scored.photo
+    return RankedFrame(
+        file=file,
+        score=photo.score,
+        percentile=photo.percentile,
+        label=photo.label,
+        color=photo.color,
+        width=frame.width,
+        height=frame.height,
+        rank=rank,
+        frame_index=frame.index,
+        time_s=frame.time_s,
+    )
+
+
+# --- sources ------------------------------------------------------------------------------------------
+
+
+def _label(video: VideoSource) -> str:
+    if isinstance(video, (str, os.PathLike)):
+        return os.fspath(video)
+    found = getattr(video, "name", None)
+    return shortened(Path(found).name) if isinstance(found, str) else "the video"
+
+
+@contextlib.contextmanager
+def _opened(video: VideoSource, file: str, limits: VideoLimits, stop: Stop) -> Iterator[Video]:
+    name = shortened(Path(file).name or file)
+    with contextlib.ExitStack() as stack:
+        if isinstance(video, (str, os.PathLike)):
+            path = Path(video)
+        else:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="popscore-"))) / "video"
+            _copy(video, path, name, limits.max_bytes)
+        yield open_video(path, name=name, limits=limits, stop=stop)
+
+
+def _copy(video: bytes | BinaryIO, path: Path, name: str, max_bytes: int) -> None:
+    """Put a video from memory, or from an open file, where it can be read more than once."""
+    source = io.BytesIO(video) if isinstance(video, (bytes, bytearray, memoryview)) else video
+    copied = 0
+    with open(path, "xb") as file:
+        while part := source.read(_COPY_BYTES):
+            copied += len(part)
+            if copied > max_bytes:
+                limit = f"{max_bytes / BYTES_PER_MB:g} MB"
+                raise VideoTooLarge(f"{name} is too large: the limit is {limit}. Cut it shorter.")
+            file.write(part)

@@ -1,0 +1,156 @@
+"""Which frames are worth showing, and which of them are different moments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+
+from popscore import similarity
+from popscore.scoring import Candidate
+
+# Brightness, 0 to 255. Black and white leave 2 % of the pixels out, a logo perhaps; a flat picture has nothing
+# at all in it: a title in small letters covers 1 %.
+_TAIL, _FLAT_TAIL = 0.02, 0.001
+_BLACK_BELOW, _WHITE_ABOVE, _FLAT_WITHIN = 48, 225, 12
+# Blur is judged against the sharper frames of the same video: what is soft throughout is the camera's way.
+_SHARP_SHARE = 0.25
+_BLUR_STEP = 0.10
+_BLUR_FROM = 0.45
+_BLUR_RADIUS = 4
+# Frames closer than this are one moment, whatever moved in between.
+_MOMENT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FrameQuality:
+    """What a score does not say.
+
+    Attributes:
+        darkest, brightest: without the 2 % darkest and the 2 % brightest pixels, 0 to 255.
+        spread: from the darkest to the brightest, without .1 % at each end.
+        blur: 0 sharp to 1 blurred, see `blur`.
+    """
+
+    darkest: int
+    brightest: int
+    spread: int
+    blur: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFrame:
+    """A frame with its score and everything that choosing needs.
+
+    Attributes:
+        index, time_s, width, height, damaged: as in `popscore.video_frames.Frame`.
+        candidate: score and signature; None until it was scored.
+    """
+
+    index: int
+    time_s: float
+    width: int
+    height: int
+    damaged: bool
+    quality: FrameQuality
+    candidate: Candidate | None = None
+
+    @property
+    def scored(self) -> Candidate:
+        """The candidate of a frame that was scored.
+
+        Raises:
+            ValueError: it was not scored yet.
+        """
+        if self.candidate is None:
+            raise ValueError(f"frame {self.index} was not scored")
+        return self.candidate
+
+    @property
+    def score(self) -> float:
+        """The model's output."""
+        return self.scored.photo.score
+
+
+def quality(picture: Image.Image) -> FrameQuality:
+    """Judge a picture of mode RGB, some hundred pixels on each side."""
+    grey = picture.convert("L")
+    shares = np.cumsum(grey.histogram()) / (grey.width * grey.height)
+    tails = (_TAIL, 1 - _TAIL, _FLAT_TAIL, 1 - _FLAT_TAIL)
+    darkest, brightest, lowest, highest = (int(np.searchsorted(shares, share)) for share in tails)
+    return FrameQuality(darkest, brightest, highest - lowest, blur(grey))
+
+
+def blur(grey: Image.Image) -> float:
+    """How little a picture loses when it is blurred: 0 sharp, 1 blurred; the worse of both directions.
+
+    Args:
+        grey: mode L.
+
+    Source: Crete, Dolmiere, Ladet & Nicolas 2007, "The blur effect: perception and estimation with a new
+    no-reference perceptual blur metric".
+    """
+    worst = 0.0
+    for radii, step in (((_BLUR_RADIUS, 0), (1, 0)), ((0, _BLUR_RADIUS), (0, 1))):
+        before = _steps(grey, step)
+        after = _steps(grey.filter(ImageFilter.BoxBlur(radii)), step)
+        total = _sum(before)
+        lost = _sum(ImageChops.subtract(before, after))
+        worst = max(worst, 1 - lost / total if total else 1.0)
+    return worst
+
+
+def faults(frames: Sequence[ScoredFrame]) -> list[str | None]:
+    """Why a frame must not be shown, in two words, for each frame of one video; None where it may."""
+    limit = blur_limit([frame.quality.blur for frame in frames if _plain_fault(frame) is None])
+    return [_plain_fault(frame) or ("blurred" if frame.quality.blur > limit else None) for frame in frames]
+
+
+def blur_limit(blurs: Sequence[float]) -> float:
+    """Blur from which a frame counts as blurred among frames of these."""
+    if not blurs:
+        return 1.0
+    return max(_BLUR_FROM, float(np.quantile(blurs, _SHARP_SHARE)) + _BLUR_STEP)
+
+
+def moments(frames: Sequence[ScoredFrame], top: int) -> list[ScoredFrame]:
+    """The best frame of each of the best moments, best first.
+
+    Near-identical frames, and frames within half a second, are one moment.
+
+    Args:
+        frames: those that may be shown.
+        top: how many at most.
+    """
+    best_first = sorted(frames, key=lambda frame: (-frame.score, frame.index))
+    founders = similarity.groups(
+        [frame.scored.signature for frame in best_first], [frame.time_s for frame in best_first]
+    )
+    chosen: list[ScoredFrame] = []
+    for place, frame in enumerate(best_first):
+        if len(chosen) == top:
+            break
+        if founders[place] == place and all(abs(frame.time_s - other.time_s) >= _MOMENT_S for other in chosen):
+            chosen.append(frame)
+    return chosen
+
+
+def _plain_fault(frame: ScoredFrame) -> str | None:
+    found = frame.quality
+    if frame.damaged:
+        return "damaged"
+    if found.brightest < _BLACK_BELOW:
+        return "almost black"
+    if found.darkest > _WHITE_ABOVE:
+        return "almost white"
+    return "one colour" if found.spread < _FLAT_WITHIN else None
+
+
+def _steps(grey: Image.Image, by: tuple[int, int]) -> Image.Image:
+    """Difference of each pixel to its neighbour, without those that have none."""
+    moved = grey.crop((by[0], by[1], grey.width, grey.height))
+    return ImageChops.difference(moved, grey.crop((0, 0, *moved.size)))
+
+
+def _sum(grey: Image.Image) -> int:
+    return sum(value * count for value, count in enumerate(grey.histogram()))

@@ -1,0 +1,107 @@
+"""How far a model's score moves when a photo is changed in ways that mean nothing.
+
+python tests/benchmarks/score_noise.py FOLDER [--model MODEL.onnx]
+
+Each photo is scored as it is, saved again as JPEG, made smaller and cut by 2 %. Two such versions of one photo
+differ by the noise of both, just as the scores of two photos do, so the 95th percentile of the differences is the
+gap up to which the order of two photos is not to be trusted: the model's `popscore.noise`. Mirroring and a brighter
+picture are shown for comparison and do not count.
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageEnhance, ImageOps
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from popscore import FailedPhoto, Settings, load_scorer
+from popscore.scoring import Scorer
+
+Change = Callable[[Image.Image], Image.Image]
+
+
+def saved_again(photo: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=quality)
+    with Image.open(file) as saved:
+        return saved.convert("RGB")
+
+
+def smaller(photo: Image.Image, factor: float) -> Image.Image:
+    return photo.resize((round(photo.width * factor), round(photo.height * factor)), Image.Resampling.LANCZOS)
+
+
+def cut(photo: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
+    """Take these shares of the width and the height away."""
+    width, height = photo.size
+    return photo.crop(
+        (round(left * width), round(top * height), width - round(right * width), height - round(bottom * height))
+    )
+
+
+HARMLESS: dict[str, Change] = {
+    "saved again, quality 85": lambda photo: saved_again(photo, 85),
+    "made smaller by a third": lambda photo: smaller(photo, 2 / 3),
+    "1 % cut from each side": lambda photo: cut(photo, 0.01, 0.01, 0.01, 0.01),
+    "2 % cut from the right and the top": lambda photo: cut(photo, 0, 0.02, 0.02, 0),
+}
+OTHERS: dict[str, Change] = {
+    "saved again, quality 40": lambda photo: saved_again(photo, 40),
+    "10 % brighter": lambda photo: ImageEnhance.Brightness(photo).enhance(1.1),
+    "5 % cut from each side": lambda photo: cut(photo, 0.05, 0.05, 0.05, 0.05),
+    "mirrored": ImageOps.mirror,
+}
+
+
+def scores(scorer: Scorer, paths: list[Path], change: Change) -> npt.NDArray[np.float64]:
+    """(N,) scores of the changed photos."""
+
+    def changed() -> Iterator[Image.Image]:
+        for path in paths:
+            with Image.open(path) as photo:
+                yield change(photo.convert("RGB"))
+
+    outcomes = scorer.score_many(changed())
+    return np.array([np.nan if isinstance(outcome, FailedPhoto) else outcome.score for outcome in outcomes])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path, help="an ONNX file; the embedded model by default")
+    parser.add_argument("--photos", type=int, default=600, help="at most this many")
+    options = parser.parse_args()
+    scorer = load_scorer(Settings(model_path=options.model), exact=True)
+    files = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    files = files[: options.photos]
+    plain = scores(scorer, files, lambda photo: photo)
+    spread = float(np.nanstd(plain))
+    print(
+        f"{scorer.model.spec.name}, {np.isfinite(plain).sum()} photos, scores {np.nanmean(plain):.3f} sd {spread:.3f}"
+    )
+    print(f"{'change':<36}{'mean':>8}{'sd':>8}{'95 % of |d|':>13}{'99 %':>8}{'swapped':>9}")
+    pooled = []
+    for name, change in (HARMLESS | OTHERS).items():
+        after = scores(scorer, files, change)
+        moved = np.abs(after - plain)
+        if name in HARMLESS:
+            pooled.append(moved)
+        first, second = np.triu_indices(len(plain), 1)
+        swapped = np.mean((plain[first] - plain[second]) * (after[first] - after[second]) < 0)
+        print(
+            f"{name:<36}{np.nanmean(after - plain):8.3f}{np.nanstd(after - plain):8.3f}"
+            f"{np.nanquantile(moved, 0.95):13.3f}{np.nanquantile(moved, 0.99):8.3f}{100 * swapped:8.2f}%"
+        )
+    noise = float(np.nanquantile(np.concatenate(pooled), 0.95))
+    std = scorer.model.spec.reference_std
+    print(f"noise: {noise:.3f} score units, {noise / std:.3f} standard deviations of the reference population")
+
+
+if __name__ == "__main__":
+    main()

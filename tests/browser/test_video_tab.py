@@ -1,0 +1,55 @@
+"""What a person does on the Video tab."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from contrast import check_contrast
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def find_moments(page: Page, video: Path) -> None:
+    page.get_by_role("tab", name="Video").click()
+    page.locator(".pv .pr-files").set_input_files(video)
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "done", timeout=60_000)
+
+
+def test_a_clip_is_uploaded_and_a_frame_downloaded(page: Page, clip: Path) -> None:
+    find_moments(page, clip)
+    frames = page.get_by_role("list", name="Best frames, best first").get_by_role("listitem")
+    expect(frames.first).to_be_visible()
+    expect(page.locator(".pv .pr-summary")).to_have_text(re.compile(r"^\d+ frames scored · best at 0:\d\d\.\d$"))
+    with page.expect_download() as download:
+        frames.first.get_by_role("link", name="Save").click()
+    frame = Image.open(Path(download.value.path()))
+    assert frame.format == "JPEG"
+    assert download.value.suggested_filename.endswith(".jpg")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save all as ZIP").click()
+    packed = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert len(packed.namelist()) == frames.count()
+    check_contrast(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+
+
+def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
+    find_moments(page, clip)
+    page.locator(".pv-line svg").click(position={"x": 40, "y": 10})
+    expect(page.locator(".pv-look img")).to_have_attribute("src", re.compile("^data:image/webp"), timeout=15_000)
+    page.get_by_role("button", name=re.compile("^Rank 1 at")).click()
+    expect(page.locator(".pv-look figcaption")).to_have_text(re.compile(r"^\d:\d\d\.\d: -?\d\.\d\d$"))
+
+
+@pytest.mark.dark
+def test_a_file_that_is_no_video_says_so(page: Page, cat: Path, tmp_path: Path) -> None:
+    named = tmp_path / "clip.mp4"
+    named.write_bytes(cat.read_bytes())
+    page.get_by_role("tab", name="Video").click()
+    page.locator(".pv .pr-files").set_input_files(named)
+    expect(page.get_by_role("alert").filter(has_text="clip.mp4")).to_contain_text("is a photo, not a video")
+    check_contrast(page)

@@ -1,0 +1,452 @@
+"""`popscore convert` on bare ONNX files: metadata, maps and a free batch are added, and scores stay equal. No torch."""
+
+import importlib.util
+import itertools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_files
+import pytest
+from commands import Finished, Run
+from onnx import TensorProto, helper, numpy_helper
+from onnx_files import METADATA, tiny
+
+import popscore
+from popscore.models.metadata import spec_from_metadata
+from popscore.models.session import open_session
+from popscore.models.spec import ModelSpec
+from popscore.settings import Settings
+from popscore.training import records
+from popscore.training.convert import Conversion, convert
+from popscore.training.errors import ConversionRefused
+from popscore.training.quantise import swapped_pairs
+
+# A command line with `convert` and `publish` alone.
+COMMANDS = """
+import argparse, sys
+from popscore.cli_training import add_commands
+from popscore.errors import PopscoreError
+from popscore.terminal import complain
+parser = argparse.ArgumentParser(prog="popscore")
+add_commands(parser.add_subparsers(required=True))
+options = parser.parse_args()
+try:
+    sys.exit(options.run(options))
+except PopscoreError as error:
+    complain(str(error))
+    sys.exit(2)
+"""
+
+
+def convert_command(run: Run, *arguments: str | Path, **variables: str | Path) -> Finished:
+    return run("convert", *arguments, code=COMMANDS, timeout_s=240, **variables)
+
+
+def small_network(
+    *,
+    end: str = "Gemm",
+    pool: str = "GlobalAveragePool",
+    batch: int | str = 1,
+    names: tuple[str, ...] = (),
+    opset: int = 17,
+    fixed_reshape: bool = False,
+) -> bytes:
+    """A convolution, global average pooling and a linear layer, written in one of the ways that exporters choose.
+
+    Args:
+        end: Gemm, Gemm transposed, MatMul+Add, Conv, or Sigmoid for an end that cannot be opened.
+        pool: GlobalAveragePool, ReduceMean, ReduceMean kept, ReduceMean input (axes as an input) or MaxPool.
+        names: what tensors on the way are called: pooled, flat.
+        fixed_reshape: a Reshape inside that is written for one photo.
+    """
+    random = np.random.default_rng(3)
+    weight, bias = random.normal(0, 1, (8, 1)).astype(np.float32), np.array([0.5], np.float32)
+    pooled, flat = names or ("pooled", "flat")
+    constants = {"k": random.normal(0, 0.2, (8, 3, 3, 3)).astype(np.float32), "w": weight, "b": bias}
+    first = "input"
+    nodes = []
+    if fixed_reshape:
+        constants["one_photo"] = np.array([1, 3, 224, 224], np.int64)
+        nodes.append(helper.make_node("Reshape", ["input", "one_photo"], ["same"]))
+        first = "same"
+    nodes += [
+        helper.make_node("Conv", [first, "k"], ["conv"], strides=[32, 32], pads=[1] * 4, kernel_shape=[3, 3]),
+        helper.make_node("Relu", ["conv"], ["relu"]),
+    ]
+    if pool == "GlobalAveragePool":
+        nodes.append(helper.make_node("GlobalAveragePool", ["relu"], [pooled]))
+    elif pool == "MaxPool":
+        nodes.append(helper.make_node("GlobalMaxPool", ["relu"], [pooled]))
+    elif pool == "ReduceMean input":
+        constants["axes"] = np.array([-2, -1], np.int64)
+        nodes.append(helper.make_node("ReduceMean", ["relu", "axes"], [pooled], keepdims=0))
+    else:
+        nodes.append(helper.make_node("ReduceMean", ["relu"], [pooled], axes=[2, 3], keepdims=int("kept" in pool)))
+    if end == "Conv":
+        constants["w"] = weight.reshape(1, 8, 1, 1)
+        nodes += [
+            helper.make_node("Conv", [pooled, "w", "b"], ["linear"], kernel_shape=[1, 1]),
+            helper.make_node("Flatten", ["linear"], ["output"]),
+        ]
+    else:
+        constants["flat_shape"] = np.array([1, 8], np.int64)
+        nodes.append(helper.make_node("Reshape", [pooled, "flat_shape"], [flat]))
+        if end == "MatMul+Add":
+            nodes += [
+                helper.make_node("MatMul", [flat, "w"], ["product"]),
+                helper.make_node("Add", ["b", "product"], ["output"]),
+            ]
+        elif end == "Gemm transposed":
+            constants["w"] = weight.T
+            nodes.append(helper.make_node("Gemm", [flat, "w", "b"], ["output"], transB=1, alpha=2.0, beta=3.0))
+        else:
+            nodes.append(helper.make_node("Gemm", [flat, "w", "b"], ["score" if end == "Sigmoid" else "output"]))
+        if end == "Sigmoid":
+            nodes.append(helper.make_node("Sigmoid", ["score"], ["output"]))
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, 224, 224])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, 1])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return model.SerializeToString()
+
+
+def converted(tmp_path: Path, content: bytes, **options: object) -> tuple[Conversion, Path]:
+    (tmp_path / "bare.onnx").write_bytes(content)
+    return convert(tmp_path / "bare.onnx", tmp_path / "model.onnx", **options), tmp_path / "model.onnx"  # type: ignore[arg-type]
+
+
+def assert_same_scores(before: Path, after: Path, photos: dict[str, Path]) -> None:
+    old, new = (popscore.load_scorer(Settings(model_path=path)) for path in (before, after))
+    scores = [old.score(photo).score for photo in photos.values()]
+    assert [new.score(photo).score for photo in photos.values()] == pytest.approx(scores, abs=1e-5)
+    assert np.std(scores) > 1e-3  # the photos do differ
+
+
+def assert_maps_and_free_batch(path: Path, *, channels: int) -> None:
+    session = open_session(path.read_bytes(), file="model.onnx").session
+    outputs = {item.name: item.shape for item in session.get_outputs()}
+    assert list(outputs) == ["output", "features", "activation_map"]
+    assert outputs == {"output": ["N", 1], "features": ["N", channels, 7, 7], "activation_map": ["N", 7, 7]}
+    batch = np.random.default_rng(0).random((3, 3, 224, 224), dtype=np.float32)
+    score, features, activation = session.run(None, {"input": batch})
+    assert features.shape == (3, channels, 7, 7)
+    # The map explains the score exactly.
+    assert activation.mean(axis=(1, 2)) == pytest.approx(score[:, 0], abs=1e-4)
+    alone = [session.run(["output"], {"input": batch[place : place + 1]})[0][0, 0] for place in range(3)]
+    assert alone == pytest.approx(score[:, 0].tolist(), abs=1e-4)
+
+
+# --- maps --------------------------------------------------------------------------------------------
+
+
+def test_a_popscore_file(tmp_path: Path, resnet50_file: Path, photos: dict[str, Path]) -> None:
+    done = convert(resnet50_file, tmp_path / "model.onnx")
+    assert (done.difference <= 1e-5, done.remarks, done.weights) == (True, [], "weights of your own")
+    assert_same_scores(resnet50_file, tmp_path / "model.onnx", photos)
+    assert_maps_and_free_batch(tmp_path / "model.onnx", channels=2048)
+    info = popscore.load_scorer(Settings(model_path=tmp_path / "model.onnx")).model
+    assert info.spec.kind == "popularity" and info.spec.accuracy == {} and info.spec.licence is None
+    assert info.sha256 == done.sha256
+
+
+@pytest.mark.parametrize(
+    ("end", "pool"),
+    [
+        *itertools.product(["Gemm", "Gemm transposed", "MatMul+Add"], ["GlobalAveragePool", "ReduceMean"]),
+        *itertools.product(["Gemm", "Conv"], ["ReduceMean kept"]),
+        ("Conv", "GlobalAveragePool"),
+    ],
+)
+def test_ends_that_exporters_write(tmp_path: Path, photos: dict[str, Path], end: str, pool: str) -> None:
+    done, path = converted(tmp_path, small_network(end=end, pool=pool))
+    assert done.remarks == []
+    assert_same_scores(tmp_path / "bare.onnx", path, photos)
+    assert_maps_and_free_batch(path, channels=8)
+
+
+def test_axes_as_an_input(tmp_path: Path, photos: dict[str, Path]) -> None:
+    done, path = converted(tmp_path, small_network(pool="ReduceMean input", opset=18))
+    assert done.remarks == []
+    assert_maps_and_free_batch(path, channels=8)
+
+
+@pytest.mark.parametrize("names", [("features", "flat"), ("activation_map", "features"), ("pooled", "activation_map")])
+def test_names_that_are_taken(tmp_path: Path, photos: dict[str, Path], names: tuple[str, str]) -> None:
+    done, path = converted(tmp_path, small_network(names=names))
+    assert done.remarks == []
+    assert_same_scores(tmp_path / "bare.onnx", path, photos)
+    assert_maps_and_free_batch(path, channels=8)
+
+
+def test_a_graph_for_one_photo_keeps_its_batch(tmp_path: Path, photos: dict[str, Path]) -> None:
+    done, path = converted(tmp_path, small_network(fixed_reshape=True))
+    assert "The batch stays as it is" in done.remarks[0]
+    assert_same_scores(tmp_path / "bare.onnx", path, photos)
+    assert "activation_map" in {item.name for item in open_session(path.read_bytes(), file="").session.get_outputs()}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (small_network(end="Sigmoid"), "linear layer (but from Sigmoid)"),
+        (small_network(pool="MaxPool"), "(but GlobalMaxPool)"),
+        (tiny(), "linear layer (but from Mul)"),
+    ],
+)
+def test_other_ends_get_metadata_alone(tmp_path: Path, photos: dict[str, Path], content: bytes, reason: str) -> None:
+    done, path = converted(tmp_path, content)
+    assert len(done.remarks) == 1 and reason in done.remarks[0] and "No maps" in done.remarks[0]
+    assert done.difference == 0
+    session = open_session(path.read_bytes(), file="model.onnx")
+    assert [item.name for item in session.session.get_outputs()] == ["output"]
+    assert session.spec.name == records.OWN_SPEC.name
+
+
+def test_converting_twice_changes_nothing(tmp_path: Path) -> None:
+    first, path = converted(tmp_path, small_network(), words=records.Words(name="Mine", licence="MIT"))
+    second = convert(path, tmp_path / "again.onnx")
+    assert (second.sha256, second.remarks, second.difference) == (first.sha256, [], 0)
+
+
+def test_the_same_file_every_time(tmp_path: Path) -> None:
+    done = [converted(tmp_path, small_network())[0].sha256 for _ in range(2)]
+    assert done[0] == done[1]
+
+
+# --- metadata ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", [records.AUTHORS_SPEC, records.OWN_SPEC])
+def test_metadata_are_read_back_as_they_were_written(spec: ModelSpec) -> None:
+    metadata = records.to_metadata(spec, weights=records.OWN, source_sha256="0" * 64)
+    assert spec_from_metadata(metadata, file="x") == spec
+
+
+def test_only_the_authors_weights_claim_the_papers_figure() -> None:
+    assert records.AUTHORS_SPEC.accuracy == {"pairwise accuracy in the paper": 0.7665}
+    assert (records.AUTHORS_SPEC.licence, records.OWN_SPEC.licence) == ("MIT", None)
+    assert records.OWN_SPEC.accuracy == {} and "I2PA test set" not in records.OWN_SPEC.reference_population
+    for spec in (records.AUTHORS_SPEC, records.OWN_SPEC):
+        assert (spec.kind, spec.input_size, spec.resize) == ("popularity", (224, 224), "squash")
+        assert (spec.mean, spec.std, spec.win_scale) == ((0, 0, 0), (1, 1, 1), 1)
+
+
+def test_what_a_person_says_about_weights_of_their_own(tmp_path: Path) -> None:
+    words = records.Words(name="Cats", licence="CC0-1.0", training_data="cats")
+    _, path = converted(tmp_path, small_network(), words=words)
+    spec = open_session(path.read_bytes(), file="").spec
+    assert (spec.name, spec.licence, spec.training_data) == ("Cats", "CC0-1.0", "cats")
+
+
+def test_metadata_of_a_file_that_has_some_are_kept(tmp_path: Path) -> None:
+    content = tiny(size=(32, 48), metadata={**METADATA, "author": "someone"})
+    _, path = converted(tmp_path, content)
+    kept = {item.key: item.value for item in onnx.load(path).metadata_props}
+    assert kept == {**METADATA, "author": "someone"}
+    with pytest.raises(ConversionRefused, match="says itself what it is"):
+        converted(tmp_path, content, words=records.Words(name="Other"))
+
+
+# --- int8 --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def many_photos(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
+    """24 different cuts of four photos."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photos")
+    for name, path in photos.items():
+        with Image.open(path) as photo:
+            picture = photo.convert("RGB")
+        width, height = picture.size
+        for cut in range(6):
+            left, top = cut * width // 12, (5 - cut) * height // 12
+            box = (left, top, left + width // 2, top + height // 2)
+            picture.crop(box).save(folder / f"{cut}-{name}.jpg", quality=92)
+    return folder
+
+
+def test_int8(tmp_path: Path, resnet50_file: Path, many_photos: Path) -> None:
+    done = convert(resnet50_file, tmp_path / "int8.onnx", int8_photos=many_photos, force=True)
+    check = done.int8
+    assert check is not None and (check.calibrated_on, check.held_back) == (12, 12)
+    assert 0 < check.drift_mean <= check.drift_max < check.spread
+    assert done.size_bytes < 30_000_000  # of 94 MB
+    session = open_session((tmp_path / "int8.onnx").read_bytes(), file="")
+    metadata = session.session.get_modelmeta().custom_metadata_map
+    assert metadata["popscore.precision"] == "int8"
+    assert json.loads(metadata["popscore.int8_check"])["held_back"] == 12
+    # Maps and batch are still there; only numbers became smaller.
+    score, activation = session.session.run(
+        ["output", "activation_map"], {"input": np.full((2, 3, 224, 224), 0.5, np.float32)}
+    )
+    assert activation.mean(axis=(1, 2)) == pytest.approx(score[:, 0], abs=1e-4)
+    kinds = {item.data_type for item in onnx.load(tmp_path / "int8.onnx").graph.initializer}
+    assert {TensorProto.INT8, TensorProto.UINT8} <= kinds
+    with pytest.raises(ConversionRefused, match="8-bit numbers already"):
+        convert(tmp_path / "int8.onnx", tmp_path / "again.onnx", int8_photos=many_photos)
+
+
+def test_int8_that_swaps_too_many_pairs_is_refused(tmp_path: Path, many_photos: Path) -> None:
+    """Scores that hardly differ from photo to photo, so that the rounding turns many pairs around."""
+    (tmp_path / "bare.onnx").write_bytes(fragile_network())
+    with pytest.raises(ConversionRefused, match=r"% of the pairs of 12 photos .* 2 % is the limit.*--force"):
+        convert(tmp_path / "bare.onnx", tmp_path / "model.onnx", int8_photos=many_photos)
+    assert [path.name for path in tmp_path.iterdir()] == ["bare.onnx"]
+    done = convert(tmp_path / "bare.onnx", tmp_path / "model.onnx", int8_photos=many_photos, force=True)
+    assert done.int8 is not None and done.int8.swapped > 0.02
+
+
+def fragile_network() -> bytes:
+    """Differences of large, nearly equal numbers: channels in pairs with opposite weights."""
+    model = onnx.ModelProto.FromString(small_network())
+    for item in model.graph.initializer:
+        values = numpy_helper.to_array(item).copy()
+        if item.name == "w":
+            values[1::2] = -values[::2]
+        if item.name == "k":
+            values = np.abs(values)
+            values[1::2] = values[::2] * 1.0005
+        item.CopyFrom(numpy_helper.from_array(values, item.name))
+    return model.SerializeToString()
+
+
+def test_accuracy_that_was_measured_before_int8_says_so() -> None:
+    before = records.to_metadata(records.AUTHORS_SPEC, weights=records.AUTHORS, source_sha256=records.AUTHORS_SHA256)
+    after = spec_from_metadata(records.after_int8(before, {"held_back": 10}), file="x")
+    assert after is not None and after.accuracy == {"pairwise accuracy in the paper, before int8": 0.7665}
+
+
+def test_int8_needs_enough_photos(tmp_path: Path, cat: Path) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "cat.png").write_bytes(cat.read_bytes())
+    with pytest.raises(ConversionRefused, match="at least 20 photos"):
+        converted(tmp_path, small_network(), int8_photos=tmp_path / "few")
+    with pytest.raises(popscore.PopscoreError, match="nowhere"):
+        converted(tmp_path, small_network(), int8_photos=tmp_path / "nowhere")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_swapped_pairs() -> None:
+    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([1.0, 2, 3])) == 0
+    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == 1
+    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([2.0, 1, 3])) == pytest.approx(1 / 3)
+    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([1.0, 1, 3])) == pytest.approx(1 / 6)
+
+
+# --- refusals, and the command -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"<html>404</html>", "neither a PyTorch file of weights nor an ONNX file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "only a pointer"),
+        (b"cos\nsystem\n(S'touch ran'\ntR.", "neither a PyTorch file"),
+        (small_network()[:-30], "neither a PyTorch file"),
+        (tiny(extra_input=True), "it has 2 inputs (input, caption)"),
+        (tiny(output_shape=(1, 1000)), "its output is"),
+        (onnx_files.with_external_weights("weights.bin"), "its weights lie in another file"),
+    ],
+)
+def test_files_that_cannot_be_converted(run: Run, tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "some.onnx").write_bytes(content)
+    found = convert_command(run, tmp_path / "some.onnx", "--out", tmp_path / "model.onnx")
+    assert (found.status, found.out) == (2, "")
+    assert found.err.startswith("popscore: some.onnx was refused: ") and found.err.count("\n") == 1
+    assert reason in found.err
+    assert [path.name for path in tmp_path.glob("*.onnx")] == ["some.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "reason"),
+    [
+        ("missing.pth", "model.onnx", "There is no file missing.pth"),
+        (".", "model.onnx", "it is a folder"),
+        ("bare.onnx", "model.pth", "must end in .onnx"),
+        ("bare.onnx", "none/model.onnx", "there is no folder"),
+        ("bare.onnx", "bare.onnx", "it is the file to convert"),
+        ("bare.onnx", "folder.onnx", "it is a folder"),
+        ("bare.onnx\0", "model.onnx", "bare.onnx"),
+    ],
+)
+def test_paths_that_cannot_be_used(tmp_path: Path, source: str, out: str, reason: str) -> None:
+    (tmp_path / "bare.onnx").write_bytes(small_network())
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(popscore.PopscoreError, match=reason):
+        convert(tmp_path / source, tmp_path / out)
+    assert (tmp_path / "bare.onnx").read_bytes() == small_network()
+    assert {path.name for path in tmp_path.iterdir()} == {"bare.onnx", "folder.onnx"}
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge.pth").open("wb") as file:
+        file.truncate(40_000_000_000)  # takes no room on the disk
+    with pytest.raises(ConversionRefused, match="40000 MB is more than popscore converts"):
+        convert(tmp_path / "huge.pth", tmp_path / "model.onnx")
+
+
+def test_no_write_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bare.onnx").write_bytes(small_network())
+    # The tests may run as root, whom no permission stops.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(popscore.PopscoreError, match="no permission to write"):
+        convert(tmp_path / "bare.onnx", tmp_path / "model.onnx")
+
+
+def test_a_full_disk_leaves_the_older_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bare.onnx").write_bytes(small_network())
+    (tmp_path / "model.onnx").write_bytes(b"older")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(popscore.PopscoreError, match="No space left on device"):
+        convert(tmp_path / "bare.onnx", tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").read_bytes() == b"older"
+    assert {path.name for path in tmp_path.iterdir()} == {"bare.onnx", "model.onnx"}
+
+
+def test_the_command_as_text_and_json(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bare.onnx").write_bytes(small_network())
+    out = tmp_path / "model.onnx"
+    found = convert_command(run, tmp_path / "bare.onnx", "--out", out, "--name", "Mine")
+    assert (found.status, found.err) == (0, "")
+    assert "4 photos with the file as it was" in found.out and "weights of your own" in found.out
+    found = convert_command(run, tmp_path / "bare.onnx", "--out", out, "--json")
+    assert found.json["compared"]["photos"] == 4 and found.json["int8"] is None
+    assert found.json["sha256"] == popscore.load_scorer(Settings(model_path=out)).model.sha256
+
+
+def test_without_onnx_the_message_says_how_to_get_it(run: Run, tmp_path: Path) -> None:
+    hidden = (
+        "import importlib.util as u\nfind = u.find_spec\nu.find_spec = lambda n: None if n == 'onnx' else find(n)\n"
+    )
+    found = run("convert", "w.pth", "--out", "model.onnx", code=hidden + COMMANDS)
+    assert found.status == 2 and "onnx, which is not installed" in found.err
+    assert 'pip install "popscore[train]"' in found.err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
+def test_without_torch_the_message_says_how_to_get_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"PK\x03\x04 and so on")
+    found = convert_command(run, tmp_path / "w.pth", "--out", tmp_path / "model.onnx")
+    assert found.status == 2 and "torch, which is not installed" in found.err and "popscore[train]" in found.err
+
+
+def test_scoring_and_publishing_import_neither_torch_nor_onnx(run: Run, described_model: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom popscore.training.publish import prepare\nimport popscore\n"
+        f"prepare(Path({str(described_model)!r}), 'a/b')\nprint(sorted({{'torch', 'onnx'}} & set(sys.modules)))"
+    )
+    assert run(code=code).out == "[]\n"
