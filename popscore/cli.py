@@ -8,13 +8,19 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import popscore
+from popscore.cli_frames import add_frames_command, frames_of, frames_text
+from popscore.cli_training import add_commands as add_training_commands
 from popscore.errors import PopscoreError
 from popscore.models import Json, ModelInfo
 from popscore.photo_files import photo_name
 from popscore.results import FailedPhoto, Ranking, Report, report
 from popscore.terminal import OutputFailed, colored, complain, printable, write
+
+if TYPE_CHECKING:
+    from popscore.video_results import VideoRanking
 
 ALL_WELL, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 
@@ -67,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(rank)
     rank.set_defaults(run=_rank)
 
+    frames = add_frames_command(commands, _whole_number)
+    _add_json(frames)
+    frames.set_defaults(run=_frames)
+
     cache = commands.add_parser("cache", help="where scores of earlier runs are kept, and how many")
     cache.add_argument("--clear", action="store_true", help="forget them")
     _add_json(cache)
@@ -75,6 +85,15 @@ def _parser() -> argparse.ArgumentParser:
     model = commands.add_parser("model", help="which model is in use, and what is known about it")
     _add_json(model)
     model.set_defaults(run=_model)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model on photos that people rated")
+    evaluate.add_argument("--suite", choices=("appeal",), required=True, help="which table: the appeal model's")
+    evaluate.add_argument("--data", metavar="DIR", required=True, help="folder with the rated photos: oasis/ and avt/")
+    evaluate.add_argument("--model", metavar="FILE", help="the model file; the embedded one by default")
+    _add_json(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+    add_training_commands(commands)
 
     app = commands.add_parser("app", help="start the web app, the same as python app.py")
     app.set_defaults(run=_app)
@@ -117,7 +136,22 @@ def _rank(options: argparse.Namespace) -> int:
     return _status(ranking)
 
 
-def _status(answer: Report | Ranking) -> int:
+def _frames(options: argparse.Namespace) -> int:
+    ranking = frames_of(options)
+    write(_json_text(ranking.to_json()) if options.json else frames_text(ranking))
+    for notice in ranking.notices:
+        complain(notice)
+    return _status(ranking)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from popscore.training.evaluate_appeal import main as evaluate_appeal
+
+    model = ["--model", options.model] if options.model else []
+    return evaluate_appeal(["--data", options.data, *model, *(["--json"] if options.json else [])])
+
+
+def _status(answer: "Report | Ranking | VideoRanking") -> int:
     for failed in answer.errors:
         complain(_with_path(failed))
     if not answer.results:
