@@ -23,6 +23,15 @@ from popscore.ui.video_tab import build_video_tab
 _QUEUE_SIZE = 200
 _STYLES = ("popscore.css", "rank.css", "video.css")
 
+_FOOT = (
+    '<footer class="ps-foot"><button type="button">Use it from code</button>'
+    '<a href="https://arxiv.org/abs/1907.01985">The research behind the scale</a></footer>'
+)
+# Gradio opens its page about the API from a footer of its own, which the style sheet hides.
+_OPEN_API_JS = """
+element.querySelector('button').addEventListener('click', () => document.querySelector('button.show-api')?.click());
+"""
+
 
 def build_demo(settings: Settings | None = None) -> gr.Blocks:
     """Build the app and start loading its model in the background.
@@ -64,10 +73,7 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
                 build_rank_tab(door, demo)
             with gr.Tab("Video"):
                 build_video_tab(door, demo)
-        gr.HTML(
-            '<footer class="ps-foot"><a href="?view=api">Use it from code</a>'
-            '<a href="https://arxiv.org/abs/1907.01985">The research behind the scale</a></footer>'
-        )
+        gr.HTML(_FOOT, label="Foot", js_on_load=_OPEN_API_JS)
         demo.load(show_model, None, badge, api_visibility="private", show_progress="hidden", concurrency_limit=None)
         add_endpoint(model_info)
     demo.queue(max_size=_QUEUE_SIZE)
@@ -81,7 +87,7 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
     return {
         "theme": popscore_theme(),
         "css": "\n".join(map(asset, _STYLES)),
-        "footer_links": [],
+        "footer_links": ["api"],
         "run_history": False,
         "show_error": False,
         "ssr_mode": False,

@@ -144,6 +144,12 @@ def test_names_from_outside_are_text_and_never_markup(page: Page, cat: Path, tmp
     expect(answer(page).locator("img")).to_have_count(0)
 
 
+def test_the_page_about_the_api_opens(page: Page) -> None:
+    page.get_by_role("button", name="Use it from code").click()
+    expect(page.get_by_text("score_image").first).to_be_visible()
+    expect(page.get_by_text("rank_images").first).to_be_visible()
+
+
 def test_everything_can_be_reached_with_the_keyboard(page: Page) -> None:
     reached = set()
     for _ in range(30):
