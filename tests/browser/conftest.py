@@ -47,7 +47,9 @@ def size(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def page(browser: Browser, app_url: str, size: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The open app; a screenshot of how the test left it is kept. The page must not have failed meanwhile."""
-    context = browser.new_context(viewport=SIZES[size], color_scheme="dark" if "dark" in request.keywords else "light")  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport=SIZES[size], permissions=["camera"], color_scheme="dark" if "dark" in request.keywords else "light"
+    )  # type: ignore[arg-type]
     page = context.new_page()
     page.set_default_timeout(15_000)
     failures: list[str] = []

@@ -45,6 +45,16 @@ def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     expect(page.locator(".pv-look figcaption")).to_have_text(re.compile(r"^\d:\d\d\.\d: -?\d\.\d\d$"))
 
 
+def test_a_clip_is_recorded_with_the_camera(page: Page) -> None:
+    page.get_by_role("tab", name="Video").click()
+    page.get_by_role("button", name="Record one").click()
+    expect(page.get_by_label("What the camera sees")).to_be_visible()
+    page.wait_for_timeout(2500)
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "done", timeout=60_000)
+    expect(page.locator(".pv .pr-summary")).to_contain_text("frames scored")
+
+
 @pytest.mark.dark
 def test_a_file_that_is_no_video_says_so(page: Page, cat: Path, tmp_path: Path) -> None:
     named = tmp_path / "clip.mp4"

@@ -74,6 +74,35 @@ watch('value', () => {
   draw();
 });
 
+// --- camera --------------------------------------------------------------------------------------
+
+let recorder = null;
+
+async function record() {
+  say('');
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}, audio: false});
+  } catch (error) {
+    say('The camera cannot be used. Allow it in the browser, or choose a video.');
+    return;
+  }
+  const pieces = [];
+  const view = find('.pv-record video');
+  view.srcObject = stream;
+  view.play();
+  find('.pv-record').hidden = false;
+  recorder = new MediaRecorder(stream);
+  recorder.addEventListener('dataavailable', (event) => pieces.push(event.data));
+  recorder.addEventListener('stop', () => {
+    for (const track of stream.getTracks()) track.stop();
+    find('.pv-record').hidden = true;
+    const type = recorder.mimeType.split(';')[0];
+    bring(new File(pieces, type === 'video/mp4' ? 'recording.mp4' : 'recording.webm', {type}));
+  });
+  recorder.start(1000);
+}
+
 // --- what is shown -----------------------------------------------------------------------------
 
 function draw() {
@@ -180,6 +209,8 @@ async function saveAll() {
 root.addEventListener('click', (event) => {
   const button = event.target.closest('[data-do]');
   if (button?.dataset.do === 'choose') find('.pr-files').click();
+  else if (button?.dataset.do === 'record') record();
+  else if (button?.dataset.do === 'recorded') recorder.stop();
   else if (button?.dataset.do === 'zip') saveAll();
   else if (button?.dataset.do === 'look') {
     look(state.answer.points.find((point) => point.index === Number(button.dataset.index)));
