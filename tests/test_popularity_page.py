@@ -52,7 +52,7 @@ SAME = 1e-4
 
 
 @pytest.fixture(scope="module")
-def ten_photos(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> list[Path]:
+def ten_photos(photos: dict[str, Path]) -> list[Path]:
     folder = photos["cat"].parent
     return [folder / name for name in TEN]
 
@@ -183,6 +183,14 @@ def test_torch_the_file_the_published_file_and_the_api_give_the_same_scores(
     assert answers[0]["model"]["source"] == "hub" and answers[0]["model"]["sha256"] == local.model.sha256
     assert (about["kind"], about["accuracy"]) == ("popularity", {})
     assert hub.requests == []  # a pinned commit that is cached needs no network
+
+
+def test_the_app_with_the_local_file(walked: Checkout) -> None:
+    assert "`POPSCORE_MODEL_PATH=model.onnx .venv/bin/python app.py`" in PAGE
+    variables = {**walked.variables, "POPSCORE_MODEL_PATH": str(walked.folder / "model.onnx")}
+    with app_process({**variables, "GRADIO_TEMP_DIR": str(walked.folder / "up")}) as url:
+        about: Any = Client(url, verbose=False).predict(api_name="/model_info")
+    assert (about["source"], about["kind"], about["origin"]) == ("file", "popularity", "model.onnx")
 
 
 def test_the_settings_work_on_the_command_line(walked: Checkout) -> None:

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 # Noise in standard deviations of the reference population, for a model that does not state its own: that of
 # the embedded model.
-_USUAL_NOISE = 0.24
+_USUAL_NOISE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)

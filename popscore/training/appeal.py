@@ -53,7 +53,8 @@ from popscore.training.onnx_export import GraphWriter, write_file
 
 VERSION = "1.0.0"
 REFERENCE_MEAN, REFERENCE_STD = 2.96, 1.55  # of the I2PA scale: Ding, Ma & Wang 2019
-WHOLE = ("original", "flipped", "copy 0", "copy 1", "copy 2")
+WHOLE = ("original", "half", "tiny", "flipped", "copy 0", "copy 1", "copy 2")
+RANKED = ("original", "copy 0", "copy 1", "half", "tiny")  # the views that the appeal machine is fitted on
 DAMAGED = (*DEGRADATIONS, "damaged 0", "damaged 1")
 
 
@@ -63,7 +64,7 @@ class Recipe:
 
     gamma: float = 1.0
     ridge: float = 0.4
-    directions: int = 96
+    directions: int = 128
     avt_weight: float = 0.6  # of a tile, against 1 for a photo of oasis
     damage_gamma: float = 2.0
     damage_ridge: float = 1.0
@@ -141,7 +142,10 @@ def views_of(photos: list[RatedPhoto], view: str) -> Iterator[Image.Image]:
         with Image.open(photo.file) as stored:
             image = stored.convert("RGB")
         rng = np.random.default_rng([index, *view.encode()])
-        if view == "flipped":
+        if view in ("half", "tiny") and image.width > 150:  # a tile of 80 pixels stays as it is
+            size = (80, 80) if view == "tiny" else (image.width // 2, image.height // 2)
+            image = image.resize(size, Image.Resampling.BILINEAR)
+        elif view == "flipped":
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         elif view.startswith("copy"):
             image = harmless_copy(image, rng)
@@ -162,18 +166,24 @@ def fit_head(photos: list[RatedPhoto], views: Views, chosen: NDArray[np.bool_], 
         if inside.any():
             ratings[inside] -= ratings[inside].mean()
     weights[of_set(photos, "avt")] *= recipe.avt_weight
-    both: Features = (views["original"][0][chosen] + views["flipped"][0][chosen]) / np.float32(2)
-    appeal = fit_kernel_machine(
-        both, ratings[chosen], weights[chosen], PARTS,
-        gamma=recipe.gamma, ridge=recipe.ridge, directions=recipe.directions,
-    )  # fmt: skip
-    low = np.concatenate([views[view][1][chosen] for view in (*WHOLE, *DAMAGED)])
     count = int(chosen.sum())
+    appeal = fit_kernel_machine(
+        np.concatenate([views[view][0][chosen] for view in RANKED]),
+        np.tile(ratings[chosen], len(RANKED)),
+        np.tile(weights[chosen], len(RANKED)) / len(RANKED),
+        PARTS,
+        gamma=recipe.gamma,
+        ridge=recipe.ridge,
+        directions=recipe.directions,
+        centres=np.arange(count),  # the originals
+    )
+    low = np.concatenate([views[view][1][chosen] for view in (*WHOLE, *DAMAGED)])
     broken = np.concatenate([np.zeros(count * len(WHOLE)), np.ones(count * len(DAMAGED))])
+    drawn = np.random.default_rng(0).permutation(len(low))
     damage = fit_kernel_machine(
         low, broken, np.ones(len(low)), LOW_PARTS,
         gamma=recipe.damage_gamma, ridge=recipe.damage_ridge, directions=recipe.damage_directions,
-        centres=recipe.damage_centres,
+        centres=drawn[: recipe.damage_centres],
     )  # fmt: skip
     return AppealHead(appeal, damage, recipe.threshold, recipe.penalty)
 

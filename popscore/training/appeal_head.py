@@ -81,7 +81,7 @@ def _kernel(lengths: Array, x: Array, centre_lengths: Array, centres: Array, gam
 
 def fit_kernel_machine(
     features: NDArray[np.float32], targets: Array, weights: Array, parts: Parts, *,
-    gamma: float, ridge: float, directions: int, centres: int | None = None, seed: int = 0,
+    gamma: float, ridge: float, directions: int, centres: NDArray[np.intp],
 ) -> KernelMachine:  # fmt: skip
     """Weighted kernel ridge regression.
 
@@ -90,14 +90,12 @@ def fit_kernel_machine(
         targets, weights: (n,).
         ridge: penalty, in units of a photo of weight 1.
         directions: how many directions the inner products keep.
-        centres: how many training photos become centres (drawn at random); None: all of them.
+        centres: (m,) indices of the training photos that become centres.
     """
     standardiser = fit_standardiser(features, parts)
     x = standardiser(features)
     lengths = (x**2).sum(axis=1)
-    chosen = np.arange(len(x))
-    if centres is not None and centres < len(x):
-        chosen = np.sort(np.random.default_rng(seed).choice(len(x), centres, replace=False))
+    chosen = centres
     basis = _basis(x[chosen])  # (C, r): every centre lies in it
     inside = x @ basis
 

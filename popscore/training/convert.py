@@ -44,7 +44,7 @@ class Conversion:
     """What was written.
 
     Attributes:
-        weights: "the authors' weights" or "weights of your own".
+        weights: "the authors' weights", "weights of your own", or what the file itself says.
         compared_with: `torch`, or `the file as it was` for an ONNX file.
         photos: number of real photos that were compared.
         difference: largest difference of two scores of one photo.
@@ -247,7 +247,7 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
     return _Converted(
         model=model,
         metadata=metadata,
-        weights=metadata.get(f"{PREFIX}weights", OWN),
+        weights=metadata.get(f"{PREFIX}weights", "as the file itself says"),
         compared_with="the file as it was",
         difference=_largest_difference(wanted, _scores(final, photos)),
         remarks=remarks,

@@ -104,7 +104,7 @@ def _facts(model: ModelFile) -> list[tuple[str, str]]:
     rows = [
         ("predicts", spec.kind),
         ("version", spec.version),
-        ("weights", model.metadata.get("weights")),
+        ("weights", {AUTHORS: AUTHORS, OWN: "not those of the I2PA authors"}.get(model.metadata.get("weights", ""))),
         ("numbers", model.metadata.get("precision")),
         ("input", f"RGB photo, upright, {resize[spec.resize]} {width} x {height} pixels, {normalised}"),
         ("outputs", ", ".join(f"`{name}` {shape}" for name, shape in model.outputs)),
@@ -148,7 +148,7 @@ def _licence(model: ModelFile) -> list[str]:
     lines = [f"{_plain(licence)}." if licence else "No licence is stated: without one, others may not use the model."]
     weights = model.metadata.get("weights")
     if weights == AUTHORS:
-        lines += ["", f"The weights are those of the authors of {PAPER}, recognised by the SHA-256 of their file."]
+        lines += ["", f"The weights are the authors' own, recognised by the SHA-256 of their file: {PAPER}."]
     elif weights == OWN:
         lines += [
             "",

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 SCORE, FEATURES, ACTIVATION_MAP = "output", "features", "activation_map"
 _OLDEST_OPSET = 7  # before, operators broadcast in another way
+_FREE_WEIGHTS_IR = 4  # before, a weight had to be listed among the inputs too
 _RESHAPES = {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout"}
 
 
@@ -56,6 +57,7 @@ def with_maps(model: onnx.ModelProto, score: str, *, free_batch: bool) -> onnx.M
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    copy.ir_version = max(copy.ir_version, _FREE_WEIGHTS_IR)
     graph = copy.graph
     tail = find_tail(copy, score)
     names = _Names(graph)

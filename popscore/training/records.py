@@ -26,8 +26,8 @@ AUTHORS_SPEC = replace(
 )
 OWN_SPEC = replace(
     I2PA_SPEC,
-    name="Popularity model with weights of your own",
-    description="Weights of your own in the form of the I2PA model. Nothing is known about how good they are.",
+    name="I2PA-style model",
+    description="Weights in the form of the I2PA model, but not its authors'. Nobody measured how good they are.",
     # A percentile of these weights is a place on a scale, and no claim about photos that they never saw.
     reference_population="photos on the scale of the I2PA paper",
 )
