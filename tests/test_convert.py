@@ -2,7 +2,6 @@
 
 import importlib.util
 import itertools
-import json
 import os
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import onnx
 import onnx_files
 import pytest
 from commands import Finished, Run
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from onnx_files import METADATA, tiny
+from pooled_networks import small_network
 
 import popscore
 from popscore.models.metadata import spec_from_metadata
@@ -22,83 +22,10 @@ from popscore.settings import Settings
 from popscore.training import records
 from popscore.training.convert import Conversion, convert
 from popscore.training.errors import ConversionRefused
-from popscore.training.quantise import swapped_pairs
 
 
 def convert_command(run: Run, *arguments: str | Path, **variables: str | Path) -> Finished:
     return run("convert", *arguments, timeout_s=240, **variables)
-
-
-def small_network(
-    *,
-    end: str = "Gemm",
-    pool: str = "GlobalAveragePool",
-    batch: int | str = 1,
-    names: tuple[str, ...] = (),
-    opset: int = 17,
-    fixed_reshape: bool = False,
-) -> bytes:
-    """A convolution, global average pooling and a linear layer, written in one of the ways that exporters choose.
-
-    Args:
-        end: Gemm, Gemm transposed, MatMul+Add, Conv, or Sigmoid for an end that cannot be opened.
-        pool: GlobalAveragePool, ReduceMean, ReduceMean kept, ReduceMean input (axes as an input) or MaxPool.
-        names: what tensors on the way are called: pooled, flat.
-        fixed_reshape: a Reshape inside that is written for one photo.
-    """
-    random = np.random.default_rng(3)
-    weight, bias = random.normal(0, 1, (8, 1)).astype(np.float32), np.array([0.5], np.float32)
-    pooled, flat = names or ("pooled", "flat")
-    constants = {"k": random.normal(0, 0.2, (8, 3, 3, 3)).astype(np.float32), "w": weight, "b": bias}
-    first = "input"
-    nodes = []
-    if fixed_reshape:
-        constants["one_photo"] = np.array([1, 3, 224, 224], np.int64)
-        nodes.append(helper.make_node("Reshape", ["input", "one_photo"], ["same"]))
-        first = "same"
-    nodes += [
-        helper.make_node("Conv", [first, "k"], ["conv"], strides=[32, 32], pads=[1] * 4, kernel_shape=[3, 3]),
-        helper.make_node("Relu", ["conv"], ["relu"]),
-    ]
-    if pool == "GlobalAveragePool":
-        nodes.append(helper.make_node("GlobalAveragePool", ["relu"], [pooled]))
-    elif pool == "MaxPool":
-        nodes.append(helper.make_node("GlobalMaxPool", ["relu"], [pooled]))
-    elif pool == "ReduceMean input":
-        constants["axes"] = np.array([-2, -1], np.int64)
-        nodes.append(helper.make_node("ReduceMean", ["relu", "axes"], [pooled], keepdims=0))
-    else:
-        nodes.append(helper.make_node("ReduceMean", ["relu"], [pooled], axes=[2, 3], keepdims=int("kept" in pool)))
-    if end == "Conv":
-        constants["w"] = weight.reshape(1, 8, 1, 1)
-        nodes += [
-            helper.make_node("Conv", [pooled, "w", "b"], ["linear"], kernel_shape=[1, 1]),
-            helper.make_node("Flatten", ["linear"], ["output"]),
-        ]
-    else:
-        constants["flat_shape"] = np.array([1, 8], np.int64)
-        nodes.append(helper.make_node("Reshape", [pooled, "flat_shape"], [flat]))
-        if end == "MatMul+Add":
-            nodes += [
-                helper.make_node("MatMul", [flat, "w"], ["product"]),
-                helper.make_node("Add", ["b", "product"], ["output"]),
-            ]
-        elif end == "Gemm transposed":
-            constants["w"] = weight.T
-            nodes.append(helper.make_node("Gemm", [flat, "w", "b"], ["output"], transB=1, alpha=2.0, beta=3.0))
-        else:
-            nodes.append(helper.make_node("Gemm", [flat, "w", "b"], ["score" if end == "Sigmoid" else "output"]))
-        if end == "Sigmoid":
-            nodes.append(helper.make_node("Sigmoid", ["score"], ["output"]))
-    graph = helper.make_graph(
-        nodes,
-        "graph",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, 224, 224])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch, 1])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return model.SerializeToString()
 
 
 def converted(tmp_path: Path, content: bytes, **options: object) -> tuple[Conversion, Path]:
@@ -256,95 +183,6 @@ def test_metadata_of_a_file_that_has_some_are_kept(tmp_path: Path) -> None:
     assert kept == {**METADATA, "author": "someone"}
     with pytest.raises(ConversionRefused, match="says itself what it is"):
         converted(tmp_path, content, words=records.Words(name="Other"))
-
-
-# --- int8 --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def many_photos(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
-    """24 different cuts of four photos."""
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("photos")
-    for name, path in photos.items():
-        with Image.open(path) as photo:
-            picture = photo.convert("RGB")
-        width, height = picture.size
-        for cut in range(6):
-            left, top = cut * width // 12, (5 - cut) * height // 12
-            box = (left, top, left + width // 2, top + height // 2)
-            picture.crop(box).save(folder / f"{cut}-{name}.jpg", quality=92)
-    return folder
-
-
-def test_int8(tmp_path: Path, many_photos: Path) -> None:
-    """A ResNet-50 goes this way in test_popularity_page.py."""
-    (tmp_path / "bare.onnx").write_bytes(small_network())
-    done = convert(tmp_path / "bare.onnx", tmp_path / "int8.onnx", int8_photos=many_photos, force=True)
-    check = done.int8
-    assert check is not None and (check.calibrated_on, check.held_back) == (12, 12)
-    assert 0 < check.drift_mean <= check.drift_max < check.spread
-    session = open_session((tmp_path / "int8.onnx").read_bytes(), file="")
-    metadata = session.session.get_modelmeta().custom_metadata_map
-    assert metadata["popscore.precision"] == "int8"
-    assert json.loads(metadata["popscore.int8_check"])["held_back"] == 12
-    # Maps and batch are still there; only numbers became smaller.
-    score, activation = session.session.run(
-        ["output", "activation_map"], {"input": np.full((2, 3, 224, 224), 0.5, np.float32)}
-    )
-    assert activation.mean(axis=(1, 2)) == pytest.approx(score[:, 0], abs=1e-4)
-    kinds = {item.data_type for item in onnx.load(tmp_path / "int8.onnx").graph.initializer}
-    assert {TensorProto.INT8, TensorProto.UINT8} <= kinds
-    with pytest.raises(ConversionRefused, match="8-bit numbers already"):
-        convert(tmp_path / "int8.onnx", tmp_path / "again.onnx", int8_photos=many_photos)
-
-
-def test_int8_that_swaps_too_many_pairs_is_refused(tmp_path: Path, many_photos: Path) -> None:
-    """Scores that hardly differ from photo to photo, so that the rounding turns many pairs around."""
-    (tmp_path / "bare.onnx").write_bytes(fragile_network())
-    with pytest.raises(ConversionRefused, match=r"% of the pairs of 12 photos .* 2 % is the limit.*--force"):
-        convert(tmp_path / "bare.onnx", tmp_path / "model.onnx", int8_photos=many_photos)
-    assert [path.name for path in tmp_path.iterdir()] == ["bare.onnx"]
-    done = convert(tmp_path / "bare.onnx", tmp_path / "model.onnx", int8_photos=many_photos, force=True)
-    assert done.int8 is not None and done.int8.swapped > 0.02
-
-
-def fragile_network() -> bytes:
-    """Differences of large, nearly equal numbers: channels in pairs with opposite weights."""
-    model = onnx.ModelProto.FromString(small_network())
-    for item in model.graph.initializer:
-        values = numpy_helper.to_array(item).copy()
-        if item.name == "w":
-            values[1::2] = -values[::2]
-        if item.name == "k":
-            values = np.abs(values)
-            values[1::2] = values[::2] * 1.0005
-        item.CopyFrom(numpy_helper.from_array(values, item.name))
-    return model.SerializeToString()
-
-
-def test_accuracy_that_was_measured_before_int8_says_so() -> None:
-    before = records.to_metadata(records.AUTHORS_SPEC, weights=records.AUTHORS, source_sha256=records.AUTHORS_SHA256)
-    after = spec_from_metadata(records.after_int8(before, {"held_back": 10}), file="x")
-    assert after is not None and after.accuracy == {"pairwise accuracy in the paper, before int8": 0.7665}
-
-
-def test_int8_needs_enough_photos(tmp_path: Path, cat: Path) -> None:
-    (tmp_path / "few").mkdir()
-    (tmp_path / "few" / "cat.png").write_bytes(cat.read_bytes())
-    with pytest.raises(ConversionRefused, match="at least 20 photos"):
-        converted(tmp_path, small_network(), int8_photos=tmp_path / "few")
-    with pytest.raises(popscore.PopscoreError, match="nowhere"):
-        converted(tmp_path, small_network(), int8_photos=tmp_path / "nowhere")
-    assert not (tmp_path / "model.onnx").exists()
-
-
-def test_swapped_pairs() -> None:
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([1.0, 2, 3])) == 0
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == 1
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([2.0, 1, 3])) == pytest.approx(1 / 3)
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([1.0, 1, 3])) == pytest.approx(1 / 6)
 
 
 # --- refusals, and the command -----------------------------------------------------------------------

@@ -26,11 +26,6 @@ _SHOWN = 3  # layers to name per kind of difference
 _GLOBAL = re.compile(r"(?:GLOBAL|Unsupported (?:global|class)[: ]+(?:GLOBAL )?)\s*`?([\w.]+)")
 
 
-def looks_like_torch(content: bytes) -> bool:
-    """Whether a file is in one of the two formats of `torch.save`: a ZIP since 1.6, a bare pickle before."""
-    return content[:4] == b"PK\x03\x04" or content[:1] == b"\x80"
-
-
 def read_weights(content: bytes, *, file: str) -> Weights:
     """The weights of a ResNet-50 with one output.
 

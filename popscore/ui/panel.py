@@ -17,7 +17,7 @@ def empty_panel() -> str:
     return _panel(
         "empty",
         '<p class="ps-lead">Drop a photo to see its score.</p>'
-        "<p>You get a number, its word, and its place among photos that people rated.</p>",
+        "<p>You get a number, its word, and its place among other photos.</p>",
     )
 
 

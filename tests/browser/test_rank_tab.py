@@ -3,13 +3,17 @@
 import io
 import re
 import shutil
+import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+
+from popscore.scoring import Candidate, Scorer
 
 pytestmark = pytest.mark.browser
 
@@ -159,10 +163,19 @@ def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path
     expect(page.locator(".pr-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
 
 
-def test_a_stopped_ranking_says_what_is_left_and_goes_on(page: Page, cat: Path, tmp_path: Path, size: str) -> None:
-    # Other photos at each size: the app remembers scores, and would be too quick to be stopped.
+def test_a_stopped_ranking_says_what_is_left_and_goes_on(
+    page: Page, cat: Path, tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_full_speed = Scorer.candidate
+
+    def slowly(scorer: Scorer, *photo: Any, **options: Any) -> Candidate:
+        time.sleep(0.2)  # or a quick machine has nothing left to stop
+        return at_full_speed(scorer, *photo, **options)
+
+    monkeypatch.setattr(Scorer, "candidate", slowly)
+    # Other photos at each size, because the app remembers scores.
     turn = 3 if size == "phone" else 2
-    photo = Image.open(cat).convert("RGB").resize((1800, 1200))
+    photo = Image.open(cat).convert("RGB").resize((300, 200))
     files = []
     for index in range(40):
         files.append(tmp_path / f"{index}.jpg")
