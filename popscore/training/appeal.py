@@ -53,6 +53,7 @@ from popscore.training.onnx_export import GraphWriter, write_file
 
 VERSION = "1.0.0"
 REFERENCE_MEAN, REFERENCE_STD = 2.96, 1.55  # of the I2PA scale: Ding, Ma & Wang 2019
+NOISE = 0.32  # score units; measured on the file that this recipe gives, by tests/benchmarks/score_noise.py
 WHOLE = ("original", "half", "tiny", "flipped", "copy 0", "copy 1", "copy 2")
 RANKED = ("original", "copy 0", "copy 1", "half", "tiny")  # the views that the appeal machine is fitted on
 DAMAGED = (*DEGRADATIONS, "damaged 0", "damaged 1")
@@ -247,6 +248,7 @@ def metadata(measured: dict[str, float], win_scale: float, population: int) -> d
         "reference_population": "stock and community photos that people rated",
         "reference_size": str(population),
         "win_scale": f"{win_scale:.4f}",
+        "noise": f"{NOISE}",
         "license": "Apache-2.0",
         "training_data": "OASIS (594 open-access stock photos) and AVT (702 CC0 photo tiles), mean ratings of people",
         "accuracy": {name: round(value, 4) for name, value in measured.items()},
