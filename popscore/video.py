@@ -155,17 +155,21 @@ class _Work:
         """Score the frames that were asked for."""
         grid = range(0, video.frame_count, every)
         keys = keyframes_to_score(video.keyframes(), grid) if fast else []
-        if not fast or len(keys) >= len(grid):
-            self._score(video.frames(grid, stop=self.stop), len(grid))
-            return
-        self._score(video.keyframes_alone(keys, stop=self.stop), len(keys))
-        usable = [
-            (frame.index, frame.score)
-            for frame, fault in zip(self._scored, faults(self._scored), strict=True)
-            if not fault
-        ]
-        around = neighbours_to_score(usable, video.keyframes(), grid, video.frame_count)
-        self._score(video.frames(around, stop=self.stop), len(around))
+        if keys:
+            self._score(video.keyframes_alone(keys, stop=self.stop), len(keys))
+            usable = self._usable()
+            around = neighbours_to_score(usable, video.keyframes(), grid, video.frame_count)
+            self._score(video.frames(around, stop=self.stop), len(around))
+            if usable:
+                return
+        known = {frame.index for frame in self._scored}
+        rest = [index for index in grid if index not in known]
+        self._score(video.frames(rest, stop=self.stop), len(rest))
+
+    def _usable(self) -> list[tuple[int, float]]:
+        """Index and score of each frame that may be shown."""
+        found = zip(self._scored, faults(self._scored), strict=True)
+        return [(frame.index, frame.score) for frame, fault in found if fault is None]
 
     def _score(self, frames: Iterator[Frame], count: int) -> None:
         """Score frames as they are decoded. Pictures are made here, at reduced size; workers score them."""
@@ -253,7 +257,7 @@ class _Work:
         return results, path
 
     def _video_errors(self, video: Video) -> Iterator[FailedPhoto]:
-        for trouble in video.troubles:
+        for trouble in () if self.stop.was_cancelled else video.troubles:
             words = f"{shortened(Path(self._file).name)} {trouble}."
             yield FailedPhoto(file=self._file, error=UnreadableVideo(words))
 
@@ -267,9 +271,10 @@ class _Work:
         reasons = sorted({fault for fault in found if fault})
         if frames and not given:
             yield f"No frame is good enough: all {len(frames)} are {' or '.join(reasons)}."
-        elif given < top:
-            moment = "1 moment was" if given == 1 else f"{given} different moments were"
-            yield f"Only {moment} found among {len(frames)} frames. Look at more of them with a smaller `every`."
+        elif frames and given < top:
+            moments_words = "1 moment was" if given == 1 else f"{given} different moments were"
+            frames_words = "1 frame" if len(frames) == 1 else f"{len(frames)} frames"
+            yield f"Only {moments_words} found among {frames_words}. Look at more of them with a smaller `every`."
 
 
 def _result(frame: ScoredFrame, rank: int, file: str) -> RankedFrame:

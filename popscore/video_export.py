@@ -99,8 +99,8 @@ class ContactSheet:
 
 
 def _columns(count: int, width: int, height: int) -> int:
-    """So many that the sheet is about as wide as high."""
-    return max(1, min(count, round(math.sqrt(count * height / width)) or 1))
+    """So many that the sheet is about as wide as high, or wider."""
+    return min(count, math.ceil(math.sqrt(count * height / width)))
 
 
 def _stem(video: str) -> str:

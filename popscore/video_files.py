@@ -22,20 +22,19 @@ from popscore.images import looks_like_photo
 from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video_capture import Capture, capture_of
 from popscore.video_frames import DecodedFrame, Frame
-from popscore.video_packets import Damage, Stop, Unexpected, counted, planned, read_timeline
+from popscore.video_packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
 from popscore.video_plan import Plan, plan_frames, plan_keyframes
 
 READABLE = "MP4, MOV, MKV, WebM or AVI"
 _HEAD_BYTES = 512
 # Demuxers that read one local file. Playlists (HLS, DASH, concat) are left out: they name other files and
-# addresses, which popscore would then open.
-_DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,ivf,obu,mxf,dv,nut,yuv4mpegpipe"
+# addresses, which popscore would then open. Sound is among them so that it can be told from no media at all.
+_DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,ivf,obu,mxf,dv,nut,mp3,wav,flac,aac"
 # 8K is 33 megapixels; a decoder holds up to 17 frames of 1.5 bytes per pixel.
 MAX_FRAME_PIXELS = 36_000_000
 _MAX_SIDE = 16_384
 _READ_TIMEOUT_S = 20.0
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
-_ENCRYPTED_TAGS = {"encv", "drmi", "dvav"}
 _DEFAULT_RATE = 25.0
 
 
@@ -170,9 +169,14 @@ class VideoFile:
             self._rate = float(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
             self.capture = capture_of(container.metadata, stream.metadata)
             promised_s = _promised_s(container, stream)
-            self._timeline, cut = read_timeline(
-                container, stream, max_frames=limits.max_frames, stop=stop, damage=self._damage
-            )
+            try:
+                self._timeline, cut = read_timeline(
+                    container, stream, max_frames=limits.max_frames, stop=stop, damage=self._damage
+                )
+            except Encrypted:
+                raise UnreadableVideo(
+                    f"{name} could not be read: it is encrypted. Choose a video without copy protection."
+                ) from None
         self.frame_count = len(self._timeline)
         if not self.frame_count:
             raise UnreadableVideo(f"{name} could not be read: it has no frames. Record or copy it again.")
@@ -239,7 +243,8 @@ class VideoFile:
         if last < 0:
             return
         with self._open() as container:
-            for index, decoded, damaged in counted(container, self._stream(container), stop, self._damage):
+            stream = self._stream(container)
+            for index, decoded, damaged in counted(container, stream, self._timeline, stop, self._damage):
                 if index in wanted:
                     yield self._frame(index, decoded, damaged=damaged)
                 if index >= last:
@@ -250,7 +255,7 @@ class VideoFile:
 
     def _frame(self, index: int, decoded: VideoFrame, *, damaged: bool) -> DecodedFrame:
         time_s = index / self._rate
-        if decoded.pts is not None and self._time_base:
+        if decoded.pts is not None and self._time_base and self._timeline.timed:
             time_s = max(0.0, decoded.pts * self._time_base - self._start_s)
         return DecodedFrame(
             index=index,
@@ -294,14 +299,8 @@ class VideoFile:
         raise UnreadableVideo(f"{self.name} could not be read: it holds no video stream. Choose another file.")
 
     def _check(self, stream: VideoStream) -> None:
-        if stream.codec_tag in _ENCRYPTED_TAGS:
-            raise UnreadableVideo(
-                f"{self.name} could not be read: it is encrypted. Choose a video without copy protection."
-            )
         if stream.codec_context is None:
-            raise UnreadableVideo(
-                f"{self.name} could not be read: its codec ({stream.codec_tag}) is not supported. Convert it to H.264."
-            )
+            raise UnreadableVideo(f"{self.name} could not be read: its codec is not supported. Convert it to H.264.")
         if _pixels(stream) > MAX_FRAME_PIXELS or max(stream.width, stream.height) > _MAX_SIDE:
             raise VideoTooLarge(
                 f"{self.name} is too large: {stream.width} x {stream.height} pixels, the limit is "

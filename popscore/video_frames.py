@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol, cast
 
 import av
@@ -23,6 +24,7 @@ _WIDE = {ColorPrimaries.BT2020.value, ColorPrimaries.SMPTE431.value, ColorPrimar
 _REDUCE = Interpolation.AREA | Interpolation.ACCURATE_RND
 _KEEP = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _MAX_SIDE = 16_384
+_ANY_RATE = Fraction(1, 25)  # a filter wants one, even for a single frame
 
 
 class Frame(Protocol):
@@ -188,7 +190,7 @@ def without_fields(frame: VideoFrame) -> VideoFrame:
     everything that moves has teeth.
     """
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_RATE)
     graph.link_nodes(source, graph.add("estdif", "mode=frame:deint=all"), graph.add("buffersink")).configure()
     graph.push(frame)
     graph.push(None)

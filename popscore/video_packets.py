@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import numpy as np
@@ -13,7 +13,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from popscore.scoring import usable_cpus
-from popscore.video_plan import LEAVE, SHOW, Plan, Timeline
+from popscore.video_plan import LEAVE, SHOW, Plan, Timeline, Times
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # Reading on after damage: so many failures without one packet in between, and the file has ended.
 _MAX_READ_FAILURES = 50
+# Containers that say when to decode a frame, not when to show it.
+_DECODING_TIMES = {"avi", "asf"}
+# Between two packets of a Matroska file lie block and cluster headers, tens of bytes.
+_MAX_GAP_BYTES = 1024
 _LAST_VCL_TYPE = 31  # HEVC: NAL units of pictures have types 0 to 31
 
 Stop = Callable[[], bool]
@@ -29,6 +33,10 @@ Stop = Callable[[], bool]
 
 class Unexpected(Exception):
     """Decoding by plan did not give what the timeline promised."""
+
+
+class Encrypted(Exception):
+    """The packets can only be decoded with a key."""
 
 
 @dataclass
@@ -44,13 +52,20 @@ class Damage:
 
 def packets(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator["VideoPacket"]:
     """All packets of the stream that hold something. Damage in between is passed over, and counted."""
-    failures = 0
+    failures, end = 0, None
+    # After damage FFmpeg searches for the next cluster of a Matroska file and says nothing. It shows as bytes
+    # that belong to no packet, of any stream.
+    watched = container.format.name.startswith("matroska")
+    streams = container.streams if watched else (stream,)
     while failures < _MAX_READ_FAILURES:
         try:
-            for packet in container.demux(stream):
-                if packet.size:
+            for packet in container.demux(*streams):
+                if watched and packet.pos is not None:
+                    damage.packets += end is not None and packet.pos - end > _MAX_GAP_BYTES
+                    end = packet.pos + packet.size
+                if packet.size and packet.stream_index == stream.index:
                     failures = 0
-                    yield packet
+                    yield cast("VideoPacket", packet)
             return
         except av.FFmpegError:
             failures += 1
@@ -60,26 +75,35 @@ def packets(container: InputContainer, stream: VideoStream, damage: Damage) -> I
 def read_timeline(
     container: InputContainer, stream: VideoStream, *, max_frames: int, stop: Stop, damage: Damage
 ) -> tuple[Timeline, bool]:
-    """The timeline, and whether it was cut short by `max_frames` or `stop`."""
+    """The timeline, and whether it was cut short by `max_frames` or `stop`.
+
+    Raises:
+        Encrypted: the video is protected.
+    """
     codec = stream.codec_context
     times, flags, layers = array("q"), bytearray(), set[int]()
-    timed, cut = True, False
+    cut = False
+    timed = not (container.format.name in _DECODING_TIMES and codec.has_b_frames)
     length_bytes = _length_bytes(codec.extradata or b"")
     for packet in packets(container, stream, damage):
-        if len(times) >= max_frames or stop():
-            cut = True
+        if cut := bool(times) and (len(times) >= max_frames or stop()):
             break
+        if packet.has_sidedata("encryption_info"):
+            raise Encrypted
         timed &= packet.pts is not None
         times.append(packet.pts or 0)
         flags.append(packet.is_keyframe | packet.is_discard << 1)
         damage.packets += packet.is_corrupt
         if codec.name == "hevc" and len(layers) < 2:
             layers.add(_temporal_layer(memoryview(packet), length_bytes))
+    found = np.array(times, np.int64)
     timeline = Timeline(
-        times=np.array(times, np.int64),
+        times=found,
         flags=np.frombuffer(bytes(flags), np.uint8),
         codec=codec.name,
         timed=timed,
+        # Frames are shown in another order than they are decoded in, and the times must say so.
+        ordered=not codec.has_b_frames or bool((np.diff(found) < 0).any()),
         layered=len(layers) > 1,
     )
     return timeline, cut
@@ -130,11 +154,17 @@ def planned(
 
 
 def counted(
-    container: InputContainer, stream: VideoStream, stop: Stop, damage: Damage
+    container: InputContainer, stream: VideoStream, timeline: Timeline, stop: Stop, damage: Damage
 ) -> Iterator[tuple[int, VideoFrame, bool]]:
-    """Decode everything: index, frame, and whether it is damaged, or follows damage before the next keyframe."""
+    """Decode everything: index, frame, and whether it is damaged, or follows damage before the next keyframe.
+
+    Frames are counted from the first one that can be decoded. Where the timeline is reliable, a frame that was
+    lost to damage keeps its number, so that those behind it keep theirs.
+    """
     codec = _decoder(stream)
-    index, damaged = 0, False
+    shown = timeline.shown_times() if timeline.reliable else None
+    first: int | None = None
+    index, damaged = -1, False
 
     def decoded(packet: "VideoPacket | None") -> list[VideoFrame]:
         nonlocal damaged
@@ -151,13 +181,24 @@ def counted(
         if stop():
             return
         for frame in decoded(packet):
-            if frame.key_frame and not frame.is_corrupt:
-                damaged = False
-            elif frame.is_corrupt:
+            place = None if shown is None else _place(shown, frame.pts)
+            first = place if first is None else first
+            expected = index + 1
+            index = expected if place is None or first is None else max(expected, place - first)
+            if frame.is_corrupt or index > expected:
                 damage.frames += not damaged
                 damaged = True
+            if frame.key_frame and not frame.is_corrupt:
+                damaged = False
             yield index, frame, damaged
-            index += 1
+
+
+def _place(shown: Times, time: int | None) -> int | None:
+    """Index of the frame that is shown at this time, None if there is none."""
+    if time is None:
+        return None
+    place = int(np.searchsorted(shown, time))
+    return place if place < len(shown) and shown[place] == time else None
 
 
 def _and_the_end(found: Iterator["VideoPacket"]) -> Iterator["VideoPacket | None"]:

@@ -41,6 +41,7 @@ class Timeline:
         flags: (P,) 1 for a keyframe, 2 for a frame that is decoded but never shown (edit lists).
         codec: FFmpeg's name of the decoder.
         timed: every packet has a presentation time.
+        ordered: the times fit what the codec says about the order of frames.
         layered: some frames are on a higher temporal layer than others (HEVC).
     """
 
@@ -48,6 +49,7 @@ class Timeline:
     flags: Flags
     codec: str
     timed: bool
+    ordered: bool = True
     layered: bool = False
 
     def __len__(self) -> int:
@@ -60,7 +62,7 @@ class Timeline:
     @property
     def reliable(self) -> bool:
         """The order of display is known without decoding."""
-        return self.timed and len(np.unique(self.times)) == len(self.times)
+        return self.timed and self.ordered and len(np.unique(self.times)) == len(self.times)
 
     def shown_times(self) -> Times:
         """(N,) presentation time of each frame by index; only meaningful where `reliable`."""

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 # Of the frames that exact ranking scores: so many keyframes, and so many neighbours afterwards.
-_KEYFRAME_SHARE, _NEIGHBOUR_SHARE = 0.25, 0.125
-_MIN_KEYFRAMES, _MIN_NEIGHBOURS = 6, 3
+_KEYFRAME_SHARE, _NEIGHBOUR_SHARE = 0.125, 0.07
 # Of all frames of the video: so many may be decoded for neighbours.
-_DECODED_SHARE = 0.06
+_DECODED_SHARE = 0.05
 _PROMISING = 4
+# With fewer frames than this to score, exact ranking takes no time to speak of.
+_MIN_GRID = 16
+_MIN_KEYFRAMES = 3
 
 
 def keyframes_to_score(keyframes: Sequence[int], grid: Sequence[int]) -> list[int]:
@@ -19,8 +21,14 @@ def keyframes_to_score(keyframes: Sequence[int], grid: Sequence[int]) -> list[in
     Args:
         keyframes: indexes, ascending.
         grid: indexes that exact ranking would score, ascending.
+
+    Returns:
+        Indexes, ascending; none where exact ranking is as good, because the video is short, or its keyframes
+        are too few to know it by.
     """
     most = max(_MIN_KEYFRAMES, round(len(grid) * _KEYFRAME_SHARE))
+    if len(grid) < _MIN_GRID or len(keyframes) < _MIN_KEYFRAMES:
+        return []
     if len(keyframes) <= most:
         return list(keyframes)
     places = np.linspace(0, len(keyframes) - 1, most).round().astype(int)
@@ -45,7 +53,7 @@ def neighbours_to_score(
         return []
     every = grid[1] - grid[0]
     known = {index for index, _ in scores}
-    most = max(_MIN_NEIGHBOURS, round(len(grid) * _NEIGHBOUR_SHARE))
+    most = max(2, round(len(grid) * _NEIGHBOUR_SHARE))
     left = max(every, round(frame_count * _DECODED_SHARE))
     decoded_to: dict[int, int] = {}  # last frame decoded, by the keyframe that decoding begins at
     chosen: set[int] = set()
