@@ -30,9 +30,7 @@ from popscore.scoring import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
-    from popscore.video import frame_images, rank_video
-    from popscore.video_files import VideoLimits
-    from popscore.video_results import FramePoint, RankedFrame, VideoRanking
+    from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
 
@@ -68,18 +66,11 @@ __all__ = [
     "win_probability",
 ]
 
-_VIDEO_ROOMS = {
-    "frame_images": "popscore.video",
-    "rank_video": "popscore.video",
-    "VideoLimits": "popscore.video_files",
-    "FramePoint": "popscore.video_results",
-    "RankedFrame": "popscore.video_results",
-    "VideoRanking": "popscore.video_results",
-}
+_VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
 
 
 def __getattr__(name: str) -> object:
     """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
-    if name not in _VIDEO_ROOMS:
+    if name not in _VIDEO_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_VIDEO_ROOMS[name]), name)
+    return getattr(import_module("popscore.video"), name)

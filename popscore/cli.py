@@ -20,7 +20,7 @@ from popscore.results import FailedPhoto, Ranking, Report, report
 from popscore.terminal import OutputFailed, colored, complain, printable, write
 
 if TYPE_CHECKING:
-    from popscore.video_results import VideoRanking
+    from popscore.video import VideoRanking
 
 ALL_WELL, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 

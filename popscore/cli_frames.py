@@ -9,7 +9,7 @@ from popscore.settings import Settings
 from popscore.terminal import Progress, colored, complain, printable
 
 if TYPE_CHECKING:
-    from popscore.video_results import VideoRanking
+    from popscore.video import VideoRanking
 
 _EVERY, _TOP = 25, 5
 
@@ -44,8 +44,7 @@ def frames_of(options: argparse.Namespace) -> "VideoRanking":
     Raises:
         PopscoreError: there is no model, or the video cannot be read.
     """
-    from popscore.video import rank_video
-    from popscore.video_files import VideoLimits
+    from popscore.video import VideoLimits, rank_video
 
     settings = Settings.from_environment()
     scorer = popscore.load_scorer(settings)

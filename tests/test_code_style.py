@@ -63,7 +63,7 @@ def test_the_ground_floor_stands_on_nothing() -> None:
 
 
 def test_heavy_libraries_stay_in_their_rooms() -> None:
-    homes = {"gradio": "ui", "torch": "training", "huggingface_hub": "models"}
+    homes = {"gradio": "ui", "torch": "training", "huggingface_hub": "models", "av": "video"}
     for file in (ROOT / "popscore").rglob("*.py"):
         for library, home in homes.items():
             used = any(module.split(".")[0] == library for module in imports(file))

@@ -15,7 +15,7 @@ from video_clips import RATE, Clip, make_clip, number_of, numbered
 import popscore
 from popscore import InvalidSetting, NothingToRank, Scorer, Settings, UnreadableVideo, VideoLimits, VideoTooLarge
 from popscore.errors import ExportFailed
-from popscore.video_moments import blur, quality
+from popscore.video.moments import blur, quality
 
 SIZE = (320, 240)
 FINE = {"crf": "14", "x264-params": "keyint=50:bframes=3"}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from video_clips import RATE, Clip, make_clip, number_of, numbered
 
-from popscore.video_files import Video, VideoFile, VideoLimits, open_video
+from popscore.video.files import Video, VideoFile, VideoLimits, open_video
 
 EVERY = 7
 FRAMES = 60

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from video_clips import SIZE, Clip, make_clip
 
-from popscore.video_capture import capture_of
-from popscore.video_files import VideoLimits, open_video
-from popscore.video_frames import Frame, reduced_size, turn_of
+from popscore.video.capture import capture_of
+from popscore.video.files import VideoLimits, open_video
+from popscore.video.frames import Frame, reduced_size, turn_of
 
 RED, GREEN, BLUE, GREY = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 220)
 

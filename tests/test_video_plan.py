@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from popscore.video_plan import LEAVE, REFERENCE, SHOW, Timeline, plan_frames, plan_keyframes
-from popscore.video_refine import keyframes_to_score, neighbours_to_score
+from popscore.video.plan import LEAVE, REFERENCE, SHOW, Timeline, plan_frames, plan_keyframes
+from popscore.video.refine import keyframes_to_score, neighbours_to_score
 
 
 def timeline(times: list[int], keys: list[int], codec: str = "h264", discarded: tuple[int, ...] = ()) -> Timeline:

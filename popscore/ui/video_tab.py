@@ -18,9 +18,7 @@ from popscore.ui.model_door import ModelDoor
 from popscore.ui.previews import data_address, fitted
 from popscore.ui.uploads import Upload, checked_upload, download_folder, remember_downloads
 from popscore.ui.video_input import VideoInput
-from popscore.video import frame_images, rank_video
-from popscore.video_files import VideoLimits
-from popscore.video_results import VideoRanking
+from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
 
 _TOP = 5
 _EVERY = 25

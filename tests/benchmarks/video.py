@@ -27,7 +27,7 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from popscore.video_files import VideoLimits, open_video  # noqa: E402
+from popscore.video.files import VideoLimits, open_video  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 EVERY = 25

@@ -20,10 +20,10 @@ from av.video.stream import VideoStream
 from popscore.errors import UnreadableVideo, VideoTooLarge
 from popscore.images import looks_like_photo
 from popscore.settings import BYTES_PER_MB, Settings
-from popscore.video_capture import Capture, capture_of
-from popscore.video_frames import DecodedFrame, Frame
-from popscore.video_packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
-from popscore.video_plan import Plan, plan_frames, plan_keyframes
+from popscore.video.capture import Capture, capture_of
+from popscore.video.frames import DecodedFrame, Frame
+from popscore.video.packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
+from popscore.video.plan import Plan, plan_frames, plan_keyframes
 
 READABLE = "MP4, MOV, MKV, WebM or AVI"
 _HEAD_BYTES = 512
@@ -105,7 +105,7 @@ def open_video(path: str | os.PathLike[str], *, name: str, limits: VideoLimits, 
     """
     head = _checked_head(path, name, limits)
     if head[:6] in (b"GIF87a", b"GIF89a") or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        from popscore.video_animations import AnimationFile  # its decoders are needed for GIF and WebP only
+        from popscore.video.animations import AnimationFile  # its decoders are needed for GIF and WebP only
 
         return AnimationFile(path, name=name, limits=limits)
     if looks_like_photo(head) and head[8:12] != b"avis":

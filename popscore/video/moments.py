@@ -50,7 +50,7 @@ class ScoredFrame:
     """A frame with its score and everything that choosing needs.
 
     Attributes:
-        index, time_s, width, height, damaged: as in `popscore.video_frames.Frame`.
+        index, time_s, width, height, damaged: as in `popscore.video.frames.Frame`.
         candidate: score and signature; None until it was scored.
     """
 

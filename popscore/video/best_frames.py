@@ -18,13 +18,13 @@ from popscore.photo_files import shortened
 from popscore.results import FailedPhoto
 from popscore.scoring import Candidate, Scorer, load_scorer
 from popscore.settings import BYTES_PER_MB, Settings
-from popscore.video_export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
-from popscore.video_files import Video, VideoLimits, clock, open_video
-from popscore.video_frames import Frame, Size
-from popscore.video_moments import ScoredFrame, faults, moments, quality
-from popscore.video_packets import Stop
-from popscore.video_refine import keyframes_to_score, neighbours_to_score
-from popscore.video_results import FramePoint, RankedFrame, VideoRanking
+from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
+from popscore.video.files import Video, VideoLimits, clock, open_video
+from popscore.video.frames import Frame, Size
+from popscore.video.moments import ScoredFrame, faults, moments, quality
+from popscore.video.packets import Stop
+from popscore.video.refine import keyframes_to_score, neighbours_to_score
+from popscore.video.results import FramePoint, RankedFrame, VideoRanking
 
 VideoSource = str | os.PathLike[str] | bytes | BinaryIO
 

@@ -13,7 +13,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from popscore.scoring import usable_cpus
-from popscore.video_plan import LEAVE, SHOW, Plan, Timeline, Times
+from popscore.video.plan import LEAVE, SHOW, Plan, Timeline, Times
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -12,10 +12,10 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from popscore.errors import UnreadableVideo, VideoTooLarge
-from popscore.video_capture import Capture
-from popscore.video_files import MAX_FRAME_PIXELS, VideoLimits
-from popscore.video_frames import Size, reduced_size
-from popscore.video_packets import Stop
+from popscore.video.capture import Capture
+from popscore.video.files import MAX_FRAME_PIXELS, VideoLimits
+from popscore.video.frames import Size, reduced_size
+from popscore.video.packets import Stop
 
 # Browsers show a frame of 10 ms and less for 100 ms, because old files say 0 and mean "as you like".
 _SHORTEST_MS, _INSTEAD_MS = 11, 100
@@ -25,7 +25,7 @@ _DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, LookupError, Runt
 
 @dataclass(frozen=True, slots=True)
 class AnimationFrame:
-    """A frame as Pillow decoded it, see `popscore.video_frames.Frame`."""
+    """A frame as Pillow decoded it, see `popscore.video.frames.Frame`."""
 
     index: int
     time_s: float
@@ -52,7 +52,7 @@ class AnimationFrame:
 
 
 class AnimationFile:
-    """An animation, see `popscore.video_files.Video`.
+    """An animation, see `popscore.video.files.Video`.
 
     Args:
         path: of the file.
