@@ -1,10 +1,12 @@
 """How a decoded frame becomes an upright picture: turned, in square pixels, in the right colours, without fields."""
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from PIL import Image
 from video_clips import SIZE, Clip, make_clip
 
@@ -237,3 +239,22 @@ def test_capture() -> None:
 )
 def test_impossible_dates_say_nothing(words: str) -> None:
     assert not capture_of({"creation_time": words}, {}).exif(1.0)
+
+
+def test_frames_are_let_go_at_once(tmp_path: Path) -> None:
+    """Without Python's garbage collector: what it has to find makes memory grow with the length of a video."""
+    path = make_clip(tmp_path / "clip.mp4", Clip(frames=20, rotation=90))
+    frames = open_video(path, name="clip", limits=VideoLimits(), stop=lambda: False).frames(
+        range(20), stop=lambda: False
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        for frame in frames:
+            frame.image(at_least=(20, 20))
+            assert frame.height == SIZE[0]
+        del frame
+        kept = [found for found in gc.get_objects() if isinstance(found, VideoFrame)]
+        assert len(kept) <= 2, "one for its turn, and perhaps the one before"
+    finally:
+        gc.enable()

@@ -16,12 +16,13 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
+from PIL import Image
 
 from popscore.errors import UnreadableVideo, VideoTooLarge
 from popscore.images import looks_like_photo
 from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video.capture import Capture, capture_of
-from popscore.video.frames import DecodedFrame, Frame
+from popscore.video.frames import DecodedFrame, Frame, turn_of_frame
 from popscore.video.packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
 from popscore.video.plan import Plan, plan_frames, plan_keyframes
 
@@ -158,6 +159,8 @@ class VideoFile:
         self._path = Path(path).absolute()
         self._reformatter = VideoReformatter()
         self._damage = Damage()
+        self._turn: Image.Transpose | None = None
+        self._turn_known = False
         self._troubles: list[str] = []
         with self._open() as container:
             stream = self._chosen_stream(container)
@@ -257,12 +260,15 @@ class VideoFile:
         time_s = index / self._rate
         if decoded.pts is not None and self._time_base and self._timeline.timed:
             time_s = max(0.0, decoded.pts * self._time_base - self._start_s)
+        if not self._turn_known:
+            self._turn, self._turn_known = turn_of_frame(decoded), True
         return DecodedFrame(
             index=index,
             time_s=time_s,
             damaged=damaged,
             decoded=decoded,
             sample_aspect=self._sample_aspect,
+            turn=self._turn,
             reformatter=self._reformatter,
         )
 

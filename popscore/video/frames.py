@@ -80,6 +80,7 @@ class DecodedFrame:
     damaged: bool
     decoded: VideoFrame
     sample_aspect: float
+    turn: Image.Transpose | None
     reformatter: VideoReformatter
 
     @property
@@ -99,7 +100,7 @@ class DecodedFrame:
 
     def image(self, at_least: Size | None = None) -> Image.Image:
         """The picture, see `Frame.image`."""
-        turn = self._turn()
+        turn = self.turn
         if at_least is not None and turn in _SIDEWAYS:
             at_least = at_least[1], at_least[0]
         picture = self._rgb(reduced_size(self._square_size(), at_least))
@@ -107,7 +108,7 @@ class DecodedFrame:
 
     def _upright_size(self) -> Size:
         width, height = self._square_size()
-        return (height, width) if self._turn() in _SIDEWAYS else (width, height)
+        return (height, width) if self.turn in _SIDEWAYS else (width, height)
 
     def _square_size(self) -> Size:
         """Size with square pixels, not turned. The longer way of a pixel is stretched, nothing is shrunk."""
@@ -115,11 +116,6 @@ class DecodedFrame:
         if aspect >= 1:
             return min(round(width * aspect), _MAX_SIDE), height
         return width, min(round(height / aspect), _MAX_SIDE)
-
-    def _turn(self) -> Image.Transpose | None:
-        side_data = cast(Mapping[SideDataType, Buffer], self.decoded.side_data)
-        matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-        return None if matrix is None else turn_of(bytes(matrix))
 
     def _rgb(self, size: Size) -> Image.Image:
         decoded = without_fields(self.decoded) if self.decoded.interlaced_frame else self.decoded
@@ -161,6 +157,17 @@ _TURNS = {
     (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
     (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
+
+
+def turn_of_frame(frame: VideoFrame) -> Image.Transpose | None:
+    """What turns the picture of a decoded frame upright.
+
+    Ask for one frame of a video only: PyAV ties a frame to its side data in a circle, so that its 3 MB stay until
+    Python collects garbage, and memory grows with the length of the video.
+    """
+    side_data = cast(Mapping[SideDataType, Buffer], frame.side_data)
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    return None if matrix is None else turn_of(bytes(matrix))
 
 
 def turn_of(display_matrix: bytes) -> Image.Transpose | None:

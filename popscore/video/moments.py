@@ -25,6 +25,9 @@ _TILES = 5
 _TEXTURE = 1.0
 # Frames closer than this are one moment, whatever moved in between: a car that passes makes no other scene.
 _MOMENT_S = 1.5
+# Frames compared with the best of the moments found so far. All of a long still video at once would take 4 KB for
+# each pair of them, and only the first few moments are wanted.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +130,20 @@ def moments(frames: Sequence[ScoredFrame], top: int) -> list[ScoredFrame]:
         top: how many at most.
     """
     best_first = sorted(frames, key=lambda frame: (-frame.score, frame.index))
-    founders = similarity.groups(
-        [frame.scored.signature for frame in best_first], [frame.time_s for frame in best_first]
-    )
+    founders: list[ScoredFrame] = []
     chosen: list[ScoredFrame] = []
-    for place, frame in enumerate(best_first):
-        if len(chosen) == top:
-            break
-        if founders[place] == place and all(abs(frame.time_s - other.time_s) >= _MOMENT_S for other in chosen):
-            chosen.append(frame)
+    for start in range(0, len(best_first), _AT_ONCE):
+        compared = [*founders, *best_first[start : start + _AT_ONCE]]
+        groups = similarity.groups([frame.scored.signature for frame in compared], [frame.time_s for frame in compared])
+        for place in range(len(founders), len(compared)):
+            frame = compared[place]
+            if groups[place] != place:
+                continue
+            founders.append(frame)
+            if all(abs(frame.time_s - other.time_s) >= _MOMENT_S for other in chosen):
+                chosen.append(frame)
+            if len(chosen) == top:
+                return chosen
     return chosen
 
 
