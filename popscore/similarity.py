@@ -35,8 +35,9 @@ _MAX_COLOR_STEP = 10.0
 # colour, which must then agree to this many steps.
 _FLAT = 1.0
 _FLAT_STEP = 2.0
-# Photos compared with the others at one time, and columns of that table at one time: 6 MB.
-_ROWS, _COLUMNS = 128, 2048
+# Photos compared with others at one time, others at one time, and pairs looked at closely at one time; each takes
+# a few megabytes.
+_ROWS, _COLUMNS, _PAIRS = 128, 1024, 256
 
 Floats = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.intp]
@@ -73,16 +74,22 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> list
     """
     if len(signatures) != len(taken_s) or any(len(item) != SIGNATURE_BYTES for item in signatures):
         raise ValueError(f"{len(taken_s)} times for {len(signatures)} signatures, each of {SIGNATURE_BYTES} bytes")
-    founders = list(range(len(signatures)))
+    founders = np.arange(len(signatures))
     if len(founders) < 2:
-        return founders
+        return founders.tolist()
     look = _Look(signatures, taken_s)
-    for start in range(0, len(founders), _ROWS):
-        rows = [row for row in range(start, min(start + _ROWS, len(founders))) if founders[row] == row]
-        for first, second in look.similar_pairs(rows):
-            if founders[first] == first and founders[second] == second:
-                founders[second] = first
-    return founders
+    left = np.arange(len(founders))  # photos that may still found a group, in order
+    while len(left):
+        rows, left = left[:_ROWS], left[_ROWS:]
+        # First among themselves: of 128 photos of one burst, only one is then compared with all the others.
+        for others in (rows, left):
+            rows = rows[founders[rows] == rows]
+            for start in range(0, len(others), _COLUMNS):
+                for first, second in look.similar_pairs(rows, others[start : start + _COLUMNS]):
+                    if founders[first] == first and founders[second] == second:
+                        founders[second] = first
+        left = left[founders[left] == left]
+    return founders.tolist()
 
 
 class _Look:
@@ -103,29 +110,22 @@ class _Look:
             self._flat[part] = norms[:, 0] < _FLAT * np.sqrt(_FEATURES)
             self._unit[part] = features / np.maximum(norms, 1e-6)
 
-    def similar_pairs(self, rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Near-duplicates (a, b) with a among `rows` and a < b; a, then b ascending.
-
-        Args:
-            rows: ascending.
-        """
-        if not rows:
-            return
-        among = np.array(rows)
-        basis = self._basis(among)  # (R, 6, F)
-        stacked = basis.reshape(-1, basis.shape[2])
-        found = [self._flat_pairs(among)]
-        for start in range(rows[0], len(self._unit), _COLUMNS):
-            unit = self._unit[start : start + _COLUMNS]
-            explained = np.square(stacked @ unit.T).reshape(len(rows), 6, -1).sum(axis=1)
-            row, column = np.nonzero(explained >= _one_way(_BURST_SIMILAR) ** 2)
-            first, second = among[row], column + start
-            needed = self._needed(first, second)
-            maybe = np.sqrt(explained[row, column]) >= _one_way(needed)
-            maybe &= (second > first) & self._may_match(first, second)
-            first, second, needed = first[maybe], second[maybe], needed[maybe]
-            both_ways = (self._explained(first, second) + self._explained(second, first)) / 2
-            found.append((first[both_ways >= needed], second[both_ways >= needed]))
+    def similar_pairs(self, rows: Indices, columns: Indices) -> Iterator[tuple[int, int]]:
+        """Near-duplicates (a, b) with a among `rows`, b among `columns` and a < b; a, then b ascending."""
+        basis = self._basis(rows)  # (R, 6, F)
+        explained = basis.reshape(-1, _FEATURES) @ self._unit[columns].T  # (R * 6, C)
+        explained = np.sqrt(np.square(explained, out=explained).reshape(len(rows), 6, -1).sum(axis=1))
+        row, column = np.nonzero(explained >= _one_way(_BURST_SIMILAR))
+        first, second = rows[row], columns[column]
+        needed = self._needed(first, second)
+        maybe = (explained[row, column] >= _one_way(needed)) & (second > first) & self._may_match(first, second)
+        first, second, needed = first[maybe], second[maybe], needed[maybe]
+        found = [self._flat_pairs(rows, columns)]
+        for start in range(0, len(first), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            one, other = first[part], second[part]
+            similar = (self._explained(one, other) + self._explained(other, one)) / 2 >= needed[part]
+            found.append((one[similar], other[similar]))
         first, second = (np.concatenate(indices) for indices in zip(*found, strict=True))
         order = np.lexsort((second, first))
         yield from zip(first[order].tolist(), second[order].tolist(), strict=True)
@@ -164,9 +164,9 @@ class _Look:
         products = vectors @ vectors.transpose(0, 2, 1) + 1e-4 * np.eye(6, dtype=np.float32)
         return np.asarray(np.linalg.inv(np.linalg.cholesky(products)) @ vectors, dtype=np.float32)
 
-    def _flat_pairs(self, rows: Indices) -> tuple[Indices, Indices]:
+    def _flat_pairs(self, rows: Indices, columns: Indices) -> tuple[Indices, Indices]:
         """Pictures of one colour that have the same colour."""
-        flat = np.flatnonzero(self._flat)
+        flat = columns[self._flat[columns]]
         found = [np.empty((2, 0), np.intp)]
         for row in rows[self._flat[rows]]:
             others = flat[flat > row]

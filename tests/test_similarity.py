@@ -1,5 +1,6 @@
 """Near-duplicates: what counts as one, and what does not."""
 
+import tracemalloc
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -126,6 +127,27 @@ def test_many_photos_in_blocks(pictures: dict[str, Image.Image]) -> None:
     found = groups(crowd, [None] * len(crowd))
     assert [at for at, founder in enumerate(found) if founder != at] == [140, 1_100, 2_499]
     assert {found[at] for at in (3, 140, 1_100, 2_499)} == {3}
+
+
+def test_groups_are_those_of_one_by_one_comparison(pictures: dict[str, Image.Image]) -> None:
+    views = [cut(picture, at / 100, 0, 0.3 - at / 100, 0) for picture in pictures.values() for at in range(30)]
+    crowd = [signature(views[at]) for at in np.random.default_rng(1).permutation(len(views))] * 2
+    expected: list[int] = []
+    for member, looks in enumerate(crowd):
+        found = (at for at in range(member) if expected[at] == at and groups([crowd[at], looks], [None] * 2)[1] == 0)
+        expected.append(next(found, member))
+    assert groups(crowd, [None] * len(crowd)) == expected
+    assert 4 < len(set(expected)) < len(views)
+
+
+def test_memory_stays_small_when_all_look_the_same(pictures: dict[str, Image.Image]) -> None:
+    crowd = [signature(picture) for picture in pictures.values()] * 1_000
+    tracemalloc.start()
+    try:
+        assert set(groups(crowd, [0.0] * len(crowd))) == {0, 1, 2, 3}
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_few_photos() -> None:
