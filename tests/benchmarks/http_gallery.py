@@ -2,9 +2,10 @@
 
     python tests/benchmarks/http_gallery.py [--photos 50] [--rounds 5] [--width 4000]
 
-Each round makes new photos for each side, because the app remembers the scores of those it has seen. Two ways
-over HTTP: plain requests, all photos in one upload, as curl and the page do; and gradio_client, which uploads
-them one by one. Prints medians and spread.
+Each round makes new photos for each side, because the app remembers the scores of those it has seen. Three ways
+over HTTP: plain requests, all photos in one upload, as curl and the page do; gradio_client, which uploads them one
+by one and loads the machine's certificates for each, even for an address without TLS; and gradio_client told not to.
+Prints medians and spread.
 """
 
 import argparse
@@ -31,6 +32,8 @@ from running_app import running_app  # noqa: E402
 import popscore  # noqa: E402
 from popscore.settings import Settings  # noqa: E402
 
+_NO_TLS = "the same, ssl_verify=False"
+
 
 def make_photos(folder: Path, count: int, width: int, seed: int) -> list[Path]:
     """Photographs of scikit-image, enlarged, with noise, as a phone would save them."""
@@ -55,15 +58,14 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=4000)
     options = parser.parse_args()
     scorer = popscore.load_scorer(Settings())
-    times: dict[str, list[float]] = {"in process": [], "plain HTTP": [], "gradio_client": []}
+    times: dict[str, list[float]] = {"in process": [], "plain HTTP": [], "gradio_client": [], _NO_TLS: []}
     with tempfile.TemporaryDirectory() as work, running_app(Path(work) / "uploads") as url:
-        client = Client(url, verbose=False)
+        client, without_tls = Client(url, verbose=False), Client(url, verbose=False, ssl_verify=False)
         ways = {
             "in process": lambda photos: popscore.rank_images(photos, scorer=scorer).to_json(),
             "plain HTTP": lambda photos: plain_http(url, photos),
-            "gradio_client": lambda photos: client.predict(
-                files=[handle_file(str(photo)) for photo in photos], api_name="/rank_images"
-            ),
+            "gradio_client": lambda photos: with_client(client, photos),
+            _NO_TLS: lambda photos: with_client(without_tls, photos),
         }
         for seed in range(options.rounds + 1):
             for place, (name, way) in enumerate(ways.items()):
@@ -82,9 +84,14 @@ def main() -> None:
     for name, values in times.items():
         ratios = [value / here for value, here in zip(values, times["in process"], strict=True)]
         print(
-            f"  {name:<14} {statistics.median(values):6.2f} s ({min(values):.2f} to {max(values):.2f})"
+            f"  {name:<28} {statistics.median(values):6.2f} s ({min(values):.2f} to {max(values):.2f})"
             f"   ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         )
+
+
+def with_client(client: Client, photos: list[Path]) -> Any:
+    """An upload for each photo, one call, one answer."""
+    return client.predict(files=[handle_file(str(photo)) for photo in photos], api_name="/rank_images")
 
 
 def plain_http(url: str, photos: list[Path]) -> Any:

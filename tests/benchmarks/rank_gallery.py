@@ -31,6 +31,7 @@ _WIDTH, _HEIGHT = 4000, 3000
 _SKIMAGE = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg")
 _SKLEARN = ("china.jpg", "flower.jpg")
 _REAL_PHOTOS = 100
+_PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 # With one of two CPUs taken, torch with its default settings was seen to take 8 times as long.
 _QUIET_CPUS = 0.1
 
@@ -179,6 +180,15 @@ def main() -> None:
             parser.exit(2, f"rank_gallery needs {package} for the reference way: pip install {package}\n")
     import onnx_files
 
+    sources = photographs()
+    if options.real:
+        sources = sorted(path for path in options.real.rglob("*") if path.suffix.lower() in _PHOTO_SUFFIXES)
+        sources = [sources[round(at)] for at in np.linspace(0, len(sources) - 1, min(_REAL_PHOTOS, len(sources)))]
+    if len(sources) < 2:
+        parser.exit(
+            2, f"rank_gallery needs photographs: there are {len(sources)} in {options.real or 'scikit-image'}\n"
+        )
+
     with tempfile.TemporaryDirectory(prefix="rank_gallery") as folder:
         work = Path(folder)
         resnet = work / "resnet50.onnx"
@@ -193,9 +203,6 @@ def main() -> None:
                 f"round {len(found)}: " + ", ".join(f"{side} {1000 * one[side]['wall_s']:.1f} ms" for side in one),
                 flush=True,
             )
-        sources = sorted(options.real.rglob("*.jpg"))[::1] if options.real else photographs()
-        if options.real:
-            sources = [sources[round(at)] for at in np.linspace(0, len(sources) - 1, min(_REAL_PHOTOS, len(sources)))]
         real = make_photos(
             work / "real",
             sources,
