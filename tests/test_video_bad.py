@@ -300,7 +300,9 @@ def test_stopping_stops(tmp_path: Path) -> None:
         asked += 1
         return asked > 30
 
-    assert len(list(opened(path).frames(range(100), stop=stop))) < 40
+    for in_order in (True, False):
+        asked = 0
+        assert len(list(opened(path).frames(range(100), stop=stop, in_order=in_order))) < 40
 
 
 def test_frames_of_too_many_pixels(tmp_path: Path) -> None:

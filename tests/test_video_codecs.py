@@ -1,6 +1,6 @@
 """Every codec and container gives exactly the frames that were asked for, by number and by pixel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -9,6 +9,7 @@ from PIL import Image
 from video_clips import RATE, Clip, make_clip, number_of, numbered
 
 from popscore.video.files import Video, VideoFile, VideoLimits, open_video
+from popscore.video.frames import Frame
 
 EVERY = 7
 FRAMES = 60
@@ -93,6 +94,10 @@ def decoded_by_pyav(path: Path) -> list[bytes]:
         return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
 
 
+def as_they_come(video: Video, wanted: Sequence[int]) -> Iterator[Frame]:
+    return video.frames(wanted, stop=lambda: False, in_order=False)
+
+
 @pytest.mark.parametrize("name", CLIPS)
 def test_exactly_the_wanted_frames_come(clips: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = made(clips, name)
@@ -110,6 +115,8 @@ def test_exactly_the_wanted_frames_come(clips: Path, name: str, monkeypatch: pyt
     assert len(everything) == FRAMES
     for frame in frames:
         assert frame.decoded.to_ndarray().tobytes() == everything[frame.index], frame.index
+    beside = {frame.index: frame.decoded.to_ndarray().tobytes() for frame in as_they_come(video, WANTED)}
+    assert beside == {index: everything[index] for index in WANTED}
     assert bool(counted) == (name in COUNTED)
     assert not video.troubles
 
@@ -127,7 +134,8 @@ def test_times_are_those_of_the_player(clips: Path, name: str) -> None:
 def test_keyframes_alone(clips: Path, name: str) -> None:
     video = opened(made(clips, name))
     keyframes = video.keyframes()
-    frames = list(video.keyframes_alone(keyframes, stop=lambda: False))
+    found = video.keyframes_alone(keyframes, stop=lambda: False)
+    frames = sorted(found, key=lambda frame: frame.index)
     assert keyframes[0] == 0
     assert [frame.index for frame in frames] == list(keyframes)
     if name != "intra_refresh.mp4":  # its keyframes are no whole pictures, so everything is decoded
@@ -137,8 +145,10 @@ def test_keyframes_alone(clips: Path, name: str) -> None:
 @pytest.mark.parametrize("wanted", [[0], [59], [13, 14], [19, 20, 21], list(range(60)), [0, 200], []])
 @pytest.mark.parametrize("name", ["h264.mp4", "open_gop.mp4", "hevc.mp4", "vp9.webm", "h264.avi", "prores.mov"])
 def test_any_choice_of_frames(clips: Path, name: str, wanted: list[int]) -> None:
-    frames = list(opened(made(clips, name)).frames(wanted, stop=lambda: False))
-    assert [number_of(frame.image()) for frame in frames] == [index for index in wanted if index < FRAMES]
+    video = opened(made(clips, name))
+    there = [index for index in wanted if index < FRAMES]
+    assert [number_of(frame.image()) for frame in video.frames(wanted, stop=lambda: False)] == there
+    assert sorted(number_of(frame.image()) for frame in as_they_come(video, wanted)) == there
 
 
 # --- animations ---------------------------------------------------------------------------------------

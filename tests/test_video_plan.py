@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from popscore.video.plan import LEAVE, REFERENCE, SHOW, Timeline, plan_frames, plan_keyframes
+from popscore.video.plan import LEAVE, REFERENCE, SHOW, Part, Timeline, plan_frames, plan_keyframes
 from popscore.video.refine import keyframes_to_score, neighbours_to_score
 
 
@@ -32,29 +32,29 @@ def test_indexes_are_places_in_display_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted", "actions", "starts"),
+    ("given", "wanted", "actions", "parts"),
     [
-        (CLOSED, [0], [SHOW, 0, 0, 0, 0, 0, 0, 0], []),
-        (CLOSED, [2], [REFERENCE, REFERENCE, REFERENCE, SHOW, 0, 0, 0, 0], []),
-        (CLOSED, [1, 4], [REFERENCE, REFERENCE, SHOW, 0, SHOW, 0, 0, 0], [4]),
-        (CLOSED, [2, 4], [REFERENCE, REFERENCE, REFERENCE, SHOW, SHOW, 0, 0, 0], []),
-        (CLOSED, [7], [0, 0, 0, 0, REFERENCE, SHOW, 0, 0], [4]),
+        (CLOSED, [0], [SHOW, 0, 0, 0, 0, 0, 0, 0], [(0, 1)]),
+        (CLOSED, [2], [REFERENCE, REFERENCE, REFERENCE, SHOW, 0, 0, 0, 0], [(0, 4)]),
+        (CLOSED, [1, 4], [REFERENCE, REFERENCE, SHOW, 0, SHOW, 0, 0, 0], [(0, 3), (4, 5)]),
+        (CLOSED, [2, 4], [REFERENCE, REFERENCE, REFERENCE, SHOW, SHOW, 0, 0, 0], [(0, 4), (4, 5)]),
+        (CLOSED, [7], [0, 0, 0, 0, REFERENCE, SHOW, 0, 0], [(4, 6)]),
         (CLOSED, [], [0] * 8, []),
         (CLOSED, [99], [0] * 8, []),
         # Index 4 is shown before the keyframe that it follows, and needs what comes before that.
-        (OPEN, [4], [REFERENCE] * 5 + [SHOW, 0, 0], []),
-        (OPEN, [7], [REFERENCE] * 7 + [SHOW], []),
-        (replace(CLOSED, codec="vp9"), [2], [SHOW, SHOW, SHOW, SHOW, 0, 0, 0, 0], []),
-        (replace(CLOSED, codec="hevc", layered=True), [2], [SHOW, SHOW, SHOW, SHOW, 0, 0, 0, 0], []),
-        (replace(CLOSED, codec="mjpeg"), [1, 7], [0, 0, SHOW, 0, 0, SHOW, 0, 0], []),
+        (OPEN, [4], [REFERENCE] * 5 + [SHOW, 0, 0], [(0, 6)]),
+        (OPEN, [7], [REFERENCE] * 7 + [SHOW], [(0, 8)]),
+        (replace(CLOSED, codec="vp9"), [2], [SHOW, SHOW, SHOW, SHOW, 0, 0, 0, 0], [(0, 4)]),
+        (replace(CLOSED, codec="hevc", layered=True), [2], [SHOW, SHOW, SHOW, SHOW, 0, 0, 0, 0], [(0, 4)]),
+        (replace(CLOSED, codec="mjpeg"), [1, 7], [0, 0, SHOW, 0, 0, SHOW, 0, 0], [(2, 3), (5, 6)]),
     ],
 )
-def test_what_is_decoded(given: Timeline, wanted: list[int], actions: list[int], starts: list[int]) -> None:
+def test_what_is_decoded(given: Timeline, wanted: list[int], actions: list[int], parts: list[Part]) -> None:
     plan = plan_frames(given, wanted)
     assert plan is not None
     assert list(plan.actions) == actions
-    assert list(np.flatnonzero(plan.starts)) == starts
-    assert plan.indexes == tuple(index for index in wanted if index < 8)
+    assert plan.parts == parts
+    assert list(plan.indexes.values()) == [index for index in wanted if index < 8]
 
 
 def test_frames_that_are_never_shown_have_no_index() -> None:
@@ -63,7 +63,7 @@ def test_frames_that_are_never_shown_have_no_index() -> None:
     plan = plan_frames(cut, [0])
     assert plan is not None
     assert list(plan.actions) == [REFERENCE, REFERENCE, REFERENCE, SHOW]
-    assert plan.times == (0,)
+    assert plan.indexes == {0: 0}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_keyframes_alone() -> None:
     plan = plan_keyframes(OPEN, [0, 6])
     assert plan is not None
     assert list(plan.actions) == [SHOW, LEAVE, LEAVE, LEAVE, SHOW, LEAVE, LEAVE, LEAVE]
-    assert list(np.flatnonzero(plan.starts)) == [0, 4]
+    assert plan.parts == [(0, 1), (4, 5)]
 
 
 # --- fast ---------------------------------------------------------------------------------------------

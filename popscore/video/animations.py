@@ -98,7 +98,13 @@ class AnimationFile:
         """Only the first: the others may be changes to it."""
         return [0]
 
-    def frames(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[AnimationFrame]:
+    def frames(
+        self,
+        wanted: Sequence[int],
+        *,
+        stop: Stop,
+        in_order: bool = True,  # noqa: ARG002  they always are
+    ) -> Iterator[AnimationFrame]:
         """The frames of these indexes, see `Video`."""
         last = max(wanted, default=-1)
         chosen = set(wanted)

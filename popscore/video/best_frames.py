@@ -159,12 +159,12 @@ class _Work:
             self._score(video.keyframes_alone(keys, stop=self.stop), len(keys))
             usable = self._usable()
             around = neighbours_to_score(usable, video.keyframes(), grid, video.frame_count)
-            self._score(video.frames(around, stop=self.stop), len(around))
+            self._score(video.frames(around, stop=self.stop, in_order=False), len(around))
             if usable:
                 return
         known = {frame.index for frame in self._scored}
         rest = [index for index in grid if index not in known]
-        self._score(video.frames(rest, stop=self.stop), len(rest))
+        self._score(video.frames(rest, stop=self.stop, in_order=False), len(rest))
 
     def _usable(self) -> list[tuple[int, float]]:
         """Index and score of each frame that may be shown."""

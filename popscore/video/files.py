@@ -5,9 +5,11 @@ The only room that opens videos. The content decides what a file is, never its n
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol
 
 import av
@@ -20,11 +22,13 @@ from PIL import Image
 
 from popscore.errors import UnreadableVideo, VideoTooLarge
 from popscore.images import looks_like_photo
+from popscore.scoring import usable_cpus
 from popscore.settings import BYTES_PER_MB, Settings
+from popscore.video.beside import beside
 from popscore.video.capture import Capture, capture_of
 from popscore.video.frames import DecodedFrame, Frame, turn_of_frame
 from popscore.video.packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
-from popscore.video.plan import Plan, plan_frames, plan_keyframes
+from popscore.video.plan import Part, Plan, plan_frames, plan_keyframes
 
 READABLE = "MP4, MOV, MKV, WebM or AVI"
 _HEAD_BYTES = 512
@@ -35,6 +39,8 @@ _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,iv
 MAX_FRAME_PIXELS = 36_000_000
 _MAX_SIDE = 16_384
 _READ_TIMEOUT_S = 20.0
+# Each holds up to 17 frames.
+_MAX_DECODERS = 4
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 _DEFAULT_RATE = 25.0
 
@@ -76,16 +82,17 @@ class Video(Protocol):
     def keyframes(self) -> Sequence[int]:
         """Indexes of frames that can be decoded without any other, ascending."""
 
-    def frames(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[Frame]:
-        """The frames of these indexes, in display order; those that cannot be decoded are left out.
+    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Iterator[Frame]:
+        """The frames of these indexes; those that cannot be decoded are left out.
 
         Args:
-            wanted: indexes, ascending.
+            wanted: indexes.
             stop: asked often; once it answers True, no more frames come.
+            in_order: of display. False gives them as they come, which takes less time.
         """
 
     def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[Frame]:
-        """As `frames`, for indexes from `keyframes`; nothing else is decoded."""
+        """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
 
     def close(self) -> None:
         """Close the file."""
@@ -204,42 +211,61 @@ class VideoFile:
         """Indexes of frames that can be decoded without any other, ascending."""
         return self._timeline.keyframes()
 
-    def frames(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[Frame]:
+    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Iterator[Frame]:
         """The frames of these indexes, see `Video`.
 
         What no wanted frame needs is not decoded. Where the decoder does not give exactly what the timeline
         promises, everything is decoded from the beginning instead, and frames are counted.
         """
-        given = -1
+        left = set(wanted)
         plan = plan_frames(self._timeline, wanted)
         if plan is not None:
             try:
-                for frame in self._planned(plan, stop):
-                    given = frame.index
+                for frame in self._planned(plan, stop, in_order=in_order):
+                    left.remove(frame.index)
                     yield frame
                 return
             except Unexpected:
                 pass
-        yield from self._counted({index for index in wanted if index > given}, stop)
+        yield from self._counted(left, stop)
 
     def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[Frame]:
-        """As `frames`, for indexes from `keyframes`; nothing else is decoded."""
+        """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
+        left = set(wanted)
         plan = plan_keyframes(self._timeline, wanted)
-        given = -1
         try:
             if plan is not None:
-                for frame in self._planned(plan, stop):
-                    given = frame.index
+                for frame in self._planned(plan, stop, in_order=False):
+                    left.remove(frame.index)
                     yield frame
                 return
         except Unexpected:
             pass
-        yield from self.frames([index for index in wanted if index > given], stop=stop)
+        yield from self.frames(sorted(left), stop=stop, in_order=False)
 
-    def _planned(self, plan: Plan, stop: Stop) -> Iterator[DecodedFrame]:
-        with self._open() as container:
-            for index, decoded in planned(container, self._stream(container), self._timeline, plan, stop):
-                yield self._frame(index, decoded, damaged=False)
+    def _planned(self, plan: Plan, stop: Stop, *, in_order: bool) -> Iterator[DecodedFrame]:
+        """Where possible one decoder per CPU, each with one thread, takes the next part whenever it is free.
+
+        That costs less than a decoder with several threads, which wait for each other's rows of pixels.
+        """
+        decoders = 1 if in_order else min(usable_cpus(), _MAX_DECODERS)
+        if len(plan.parts) < decoders:
+            decoders = 1
+        parts: SimpleQueue[Part | None] = SimpleQueue()
+        for part in [*plan.parts, *[None] * decoders]:
+            parts.put(part)
+
+        def decoded(stop: Stop) -> Generator[tuple[int, VideoFrame]]:
+            taken = iter(parts.get_nowait, None)
+            threads = 1 if decoders > 1 else usable_cpus()
+            with self._open() as container:
+                stream = self._stream(container)
+                yield from planned(container, stream, self._timeline, plan, taken, threads=threads, stop=stop)
+
+        found = beside([decoded] * decoders, stop) if decoders > 1 else decoded(stop)
+        with closing(found):
+            for index, frame in found:
+                yield self._frame(index, frame, damaged=False)
 
     def _counted(self, wanted: set[int], stop: Stop) -> Iterator[DecodedFrame]:
         last = max(wanted, default=-1)

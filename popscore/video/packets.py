@@ -1,7 +1,8 @@
 """Packets of a video file: all of them for the timeline, those of a plan to the decoder."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from popscore.scoring import usable_cpus
-from popscore.video.plan import LEAVE, SHOW, Plan, Timeline, Times
+from popscore.video.plan import LEAVE, SHOW, Part, Plan, Timeline, Times
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -110,47 +111,69 @@ def read_timeline(
 
 
 def planned(
-    container: InputContainer, stream: VideoStream, timeline: Timeline, plan: Plan, stop: Stop
+    container: InputContainer,
+    stream: VideoStream,
+    timeline: Timeline,
+    plan: Plan,
+    parts: Iterable[Part],
+    *,
+    threads: int,
+    stop: Stop,
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Decode what the plan says: exactly its frames, each with its index.
+    """Decode parts of a plan: exactly their wanted frames, each with its index.
+
+    Args:
+        parts: of the plan, ascending; taken one at a time.
+        threads: of the decoder.
+        stop: asked often; once it answers True, no more frames come.
 
     Raises:
         Unexpected: a packet or a frame was not as the timeline promised, or was damaged.
     """
-    codec = _decoder(stream)
-    awaited = list(zip(plan.times, plan.indexes, strict=True))[::-1]
-    last = int(np.flatnonzero(plan.actions).max(initial=-1))
-    begins: list[int] = []  # the time of the keyframe that must come first, after the decoder was emptied
+    codec = _decoder(stream, threads)
+    awaited: deque[int] = deque()  # times of wanted frames
+    begins: list[int] = []  # the time of the keyframe that must come first, where the decoder began anew
+    behind = 0  # number of the packet behind those that were decoded
 
     def expected(frames: list[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
         for frame in frames:
             if begins and (frame.pts != begins.pop() or frame.pict_type != PictureType.I):
                 raise Unexpected
-            if frame.is_corrupt or frame.pts is None or (awaited and frame.pts > awaited[-1][0]):
+            if frame.is_corrupt or frame.pts is None or (awaited and frame.pts > awaited[0]):
                 raise Unexpected
-            if awaited and frame.pts == awaited[-1][0]:
-                yield awaited.pop()[1], frame
+            if awaited and frame.pts == awaited[0]:
+                yield plan.indexes[awaited.popleft()], frame
 
+    def the_rest() -> Iterator[tuple[int, VideoFrame]]:
+        yield from expected(codec.decode(None))
+        if awaited:
+            raise Unexpected
+
+    numbered = enumerate(packets(container, stream, Damage()))
     try:
-        for position, packet in enumerate(packets(container, stream, Damage())):
-            if position > last or stop():
-                break
-            if plan.actions[position] == LEAVE:
-                continue
-            if packet.pts != timeline.times[position]:
-                raise Unexpected
-            if plan.starts[position]:
-                yield from expected(codec.decode(None))
-                codec.flush_buffers()
-                begins = [int(timeline.times[position])]
-            codec.skip_frame = "DEFAULT" if plan.actions[position] == SHOW else "NONREF"
-            yield from expected(codec.decode(packet))
-        if not stop():
-            yield from expected(codec.decode(None))
+        for start, end in parts:
+            if start != behind and not plan.independent:
+                if behind:
+                    yield from the_rest()
+                    codec.flush_buffers()
+                begins = [int(timeline.times[start])]
+            awaited.extend(sorted(time for time in timeline.times[start:end].tolist() if time in plan.indexes))
+            for position, packet in numbered:
+                if stop():
+                    return
+                if position < start or plan.actions[position] == LEAVE:
+                    continue
+                if packet.pts != timeline.times[position]:
+                    raise Unexpected
+                codec.skip_frame = "DEFAULT" if plan.actions[position] == SHOW else "NONREF"
+                yield from expected(codec.decode(packet))
+                if position == end - 1:
+                    break
+            behind = end
+        if behind:
+            yield from the_rest()
     except av.FFmpegError:
         raise Unexpected from None
-    if awaited and not stop():
-        raise Unexpected
 
 
 def counted(
@@ -161,7 +184,7 @@ def counted(
     Frames are counted from the first one that can be decoded. Where the timeline is reliable, a frame that was
     lost to damage keeps its number, so that those behind it keep theirs.
     """
-    codec = _decoder(stream)
+    codec = _decoder(stream, usable_cpus())
     shown = timeline.shown_times() if timeline.reliable else None
     first: int | None = None
     index, damaged = -1, False
@@ -206,10 +229,10 @@ def _and_the_end(found: Iterator["VideoPacket"]) -> Iterator["VideoPacket | None
     yield None
 
 
-def _decoder(stream: VideoStream) -> VideoCodecContext:
+def _decoder(stream: VideoStream, threads: int) -> VideoCodecContext:
     codec = stream.codec_context
-    codec.thread_type = "AUTO"
-    codec.thread_count = usable_cpus()
+    codec.thread_type = "AUTO" if threads > 1 else "NONE"
+    codec.thread_count = threads
     return codec
 
 

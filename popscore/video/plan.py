@@ -8,12 +8,13 @@ the presentation times give. Three kinds of work are saved, all without changing
 - where every frame is a keyframe, only the wanted ones are decoded.
 
 Where times are missing or not unique there is no plan, and everything has to be decoded.
+
+A plan has parts, which can be decoded in any order, and beside each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ _KEY, _DISCARD = 1, 2
 
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
+Part = tuple[int, int]
+"""A range of packets: the first, and the one behind the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,25 +96,15 @@ class Plan:
 
     Attributes:
         actions: (P,) LEAVE, REFERENCE or SHOW.
-        starts: (P,) True where the decoder must be emptied and begin anew with this packet.
-        times: presentation times of the wanted frames, ascending.
-        indexes: their indexes.
+        parts: ascending. Decoding can begin with any of them; all packets that are not left lie in one.
+        indexes: of the wanted frames, by their presentation times.
+        independent: no packet needs another one.
     """
 
     actions: Flags
-    starts: npt.NDArray[np.bool_]
-    times: tuple[int, ...]
-    indexes: tuple[int, ...]
-
-    @classmethod
-    def nothing(cls, timeline: Timeline, wanted: Sequence[int]) -> Self:
-        """Leave every packet; the wanted frames are noted."""
-        shown = timeline.shown_times()
-        times = tuple(int(shown[index]) for index in wanted)
-        count = len(timeline.times)
-        return cls(
-            actions=np.zeros(count, np.uint8), starts=np.zeros(count, np.bool_), times=times, indexes=tuple(wanted)
-        )
+    parts: Sequence[Part]
+    indexes: Mapping[int, int]
+    independent: bool = False
 
 
 def plan_frames(timeline: Timeline, wanted: Sequence[int]) -> Plan | None:
@@ -119,29 +112,30 @@ def plan_frames(timeline: Timeline, wanted: Sequence[int]) -> Plan | None:
 
     Args:
         timeline: of the video.
-        wanted: indexes of frames, ascending; those beyond the end are left out.
+        wanted: indexes of frames; those beyond the end are left out.
 
     Returns:
         None where the order of display is not known.
     """
     if not timeline.reliable:
         return None
-    plan = Plan.nothing(timeline, [index for index in wanted if index < len(timeline)])
-    show = np.isin(timeline.times, np.array(plan.times, np.int64))
-    plan.actions[show] = SHOW
+    indexes = _indexes(timeline, wanted)
+    show = np.isin(timeline.times, list(indexes))
+    actions = np.where(show, SHOW, LEAVE).astype(np.uint8)
     if timeline.codec in _INTRA_ONLY:
-        return plan
+        return Plan(actions=actions, parts=_alone(show), indexes=indexes, independent=True)
     reference = SHOW if timeline.layered or timeline.codec not in _KNOW_REFERENCES else REFERENCE
     bounds = [0, *map(int, timeline.closed_keyframes()), len(timeline.times)]
-    left_out = False
+    parts = []
     for start, end in pairwise(bounds):
         places = np.flatnonzero(show[start:end])
-        last = start + int(places[-1]) + 1 if len(places) else start
-        part = plan.actions[start:last]
+        if not len(places):
+            continue
+        end = start + int(places[-1]) + 1
+        part = actions[start:end]
         part[part == LEAVE] = reference
-        plan.starts[start] = left_out and last > start
-        left_out = last < end if last > start else True
-    return plan
+        parts.append((start, end))
+    return Plan(actions=actions, parts=parts, indexes=indexes)
 
 
 def plan_keyframes(timeline: Timeline, wanted: Sequence[int]) -> Plan | None:
@@ -149,15 +143,25 @@ def plan_keyframes(timeline: Timeline, wanted: Sequence[int]) -> Plan | None:
 
     Args:
         timeline: of the video.
-        wanted: indexes from `Timeline.keyframes`, ascending.
+        wanted: indexes from `Timeline.keyframes`.
 
     Returns:
         None where the order of display is not known.
     """
     if not timeline.reliable:
         return None
-    plan = Plan.nothing(timeline, wanted)
-    show = np.isin(timeline.times, np.array(plan.times, np.int64)) & (timeline.flags & _KEY != 0)
-    plan.actions[show] = SHOW
-    plan.starts[show] = timeline.codec not in _INTRA_ONLY
-    return plan
+    indexes = _indexes(timeline, wanted)
+    show = np.isin(timeline.times, list(indexes)) & (timeline.flags & _KEY != 0)
+    actions = np.where(show, SHOW, LEAVE).astype(np.uint8)
+    return Plan(actions=actions, parts=_alone(show), indexes=indexes, independent=timeline.codec in _INTRA_ONLY)
+
+
+def _indexes(timeline: Timeline, wanted: Sequence[int]) -> dict[int, int]:
+    """Indexes by presentation times."""
+    shown = timeline.shown_times()
+    return {int(shown[index]): index for index in wanted if index < len(shown)}
+
+
+def _alone(show: npt.NDArray[np.bool_]) -> list[Part]:
+    """Each packet as a part of its own."""
+    return [(int(place), int(place) + 1) for place in np.flatnonzero(show)]
