@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
 from popscore.video.files import Video, VideoLimits, clock, open_video
 from popscore.video.frames import Frame, Size
+from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
 from popscore.video.packets import Stop
 from popscore.video.refine import keyframes_to_score, neighbours_to_score
@@ -79,7 +80,8 @@ def rank_video(
     limits = limits or VideoLimits(max_bytes=Settings.from_environment().max_video_bytes)
     scorer = scorer or load_scorer()
     file = name if name is not None else _label(video)
-    work = _Work(scorer, file, on_progress, cancelled, limits.max_seconds)
+    kept = None if out is None else KeptFrames(top)
+    work = _Work(scorer, file, on_progress, cancelled, limits.max_seconds, kept)
     if out is not None:
         make_folder(Path(out))
     with _opened(video, file, limits, work.stop) as opened:
@@ -137,7 +139,9 @@ class _Work:
         on_progress: Callable[[int, int], None] | None,
         cancelled: Callable[[], bool] | None,
         max_seconds: float,
+        kept: KeptFrames | None,
     ) -> None:
+        self._kept = kept
         self._scorer = scorer
         self._file = file
         self._on_progress = on_progress
@@ -174,29 +178,30 @@ class _Work:
     def _score(self, frames: Iterator[Frame], count: int) -> None:
         """Score frames as they are decoded. Pictures are made here, at reduced size; workers score them."""
         self._total += count
-        waiting: deque[ScoredFrame] = deque()
+        waiting: deque[tuple[ScoredFrame, Frame | None]] = deque()
 
         def pictures() -> Iterator[Image.Image]:
             for frame in frames:
                 picture = frame.image(self._at_least)
                 self._high_dynamic_range |= frame.high_dynamic_range
-                waiting.append(
-                    ScoredFrame(
-                        index=frame.index,
-                        time_s=frame.time_s,
-                        width=frame.width,
-                        height=frame.height,
-                        damaged=frame.damaged,
-                        quality=quality(picture),
-                    )
+                unscored = ScoredFrame(
+                    index=frame.index,
+                    time_s=frame.time_s,
+                    width=frame.width,
+                    height=frame.height,
+                    damaged=frame.damaged,
+                    quality=quality(picture),
                 )
+                waiting.append((unscored, frame if self._kept else None))
                 yield picture
 
         with contextlib.closing(self._scorer.candidates(pictures(), name_of=lambda _: self._file)) as candidates:
             for found in candidates:
-                frame = waiting.popleft()
+                unscored, frame = waiting.popleft()
                 if isinstance(found, Candidate):
-                    self._scored.append(replace(frame, candidate=found))
+                    self._scored.append(replace(unscored, candidate=found))
+                    if self._kept and frame:
+                        self._kept.offer(frame, found.photo.score)
                 else:
                     self._failed.append(FailedPhoto(file=self._file, error=found.error))
                 if self._on_progress:
@@ -231,11 +236,11 @@ class _Work:
         )
 
     def _write(self, video: Video, results: list[RankedFrame], out: Path) -> tuple[list[RankedFrame], Path | None]:
-        """Decode the chosen frames once more, in full size, one at a time, and write them."""
+        """Write the chosen frames in full size, one at a time; those that were not kept are decoded once more."""
         written: dict[int, Path] = {}
         sheet = ContactSheet()
         places = {result.frame_index: place for place, result in enumerate(results)}
-        for frame in video.frames(sorted(places), stop=self.stop):
+        for frame in self._chosen(video, places):
             result = results[places[frame.index]]
             picture = frame.image()
             path = out / frame_name(self._file, places[frame.index] + 1, result.time_s, result.score)
@@ -255,6 +260,17 @@ class _Work:
             self._failed.append(FailedPhoto(file=str(path), error=error))
             return results, None
         return results, path
+
+    def _chosen(self, video: Video, indexes: Iterable[int]) -> Iterator[Frame]:
+        """The frames of these indexes, in any order."""
+        left = []
+        for index in indexes:
+            frame = self._kept.take(index) if self._kept else None
+            if frame is None:
+                left.append(index)
+            else:
+                yield frame
+        yield from video.frames(left, stop=self.stop, in_order=False)
 
     def _video_errors(self, video: Video) -> Iterator[FailedPhoto]:
         for trouble in () if self.stop.was_cancelled else video.troubles:

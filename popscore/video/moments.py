@@ -24,7 +24,7 @@ _TILES = 5
 # Mean difference of neighbouring pixels; a tile with less is a wall or the sky, and says nothing.
 _TEXTURE = 1.0
 # Frames closer than this are one moment, whatever moved in between: a car that passes makes no other scene.
-_MOMENT_S = 1.5
+MOMENT_S = 1.5
 # Frames compared with the best of the moments found so far. All of a long still video at once would take 4 KB for
 # each pair of them, and only the first few moments are wanted.
 _AT_ONCE = 64
@@ -140,7 +140,7 @@ def moments(frames: Sequence[ScoredFrame], top: int) -> list[ScoredFrame]:
             if groups[place] != place:
                 continue
             founders.append(frame)
-            if all(abs(frame.time_s - other.time_s) >= _MOMENT_S for other in chosen):
+            if all(abs(frame.time_s - other.time_s) >= MOMENT_S for other in chosen):
                 chosen.append(frame)
             if len(chosen) == top:
                 return chosen
