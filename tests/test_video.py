@@ -2,6 +2,7 @@
 
 import io
 import math
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -284,6 +285,15 @@ def test_cancelling_ranks_what_is_there(film: Path, scorer: Scorer) -> None:
     assert not ranking.errors
     at_once = popscore.rank_video(film, scorer=scorer, cancelled=lambda: True)
     assert (at_once.stopped, len(at_once.results), len(at_once.errors)) == (True, 0, 0)
+
+
+def test_an_error_of_the_caller_leaves_no_thread(film: Path, scorer: Scorer) -> None:
+    def progress(_done: int, _total: int) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        popscore.rank_video(film, scorer=scorer, on_progress=progress)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("popscore")]
 
 
 def test_the_budget_of_time_holds(film: Path, scorer: Scorer) -> None:

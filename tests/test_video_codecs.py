@@ -1,6 +1,6 @@
 """Every codec and container gives exactly the frames that were asked for, by number and by pixel."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -94,7 +94,7 @@ def decoded_by_pyav(path: Path) -> list[bytes]:
         return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
 
 
-def as_they_come(video: Video, wanted: Sequence[int]) -> Iterator[Frame]:
+def as_they_come(video: Video, wanted: Sequence[int]) -> Generator[Frame]:
     return video.frames(wanted, stop=lambda: False, in_order=False)
 
 

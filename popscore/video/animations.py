@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -104,7 +104,7 @@ class AnimationFile:
         *,
         stop: Stop,
         in_order: bool = True,  # noqa: ARG002  they always are
-    ) -> Iterator[AnimationFrame]:
+    ) -> Generator[AnimationFrame]:
         """The frames of these indexes, see `Video`."""
         last = max(wanted, default=-1)
         chosen = set(wanted)
@@ -119,7 +119,7 @@ class AnimationFile:
         except _DECODER_ERRORS:
             self._troubles.append("is damaged: what could be decoded was used")
 
-    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[AnimationFrame]:
+    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Generator[AnimationFrame]:
         """As `frames`."""
         return self.frames(wanted, stop=stop)
 

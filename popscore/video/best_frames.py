@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -175,7 +175,7 @@ class _Work:
         found = zip(self._scored, faults(self._scored), strict=True)
         return [(frame.index, frame.score) for frame, fault in found if fault is None]
 
-    def _score(self, frames: Iterator[Frame], count: int) -> None:
+    def _score(self, frames: Generator[Frame], count: int) -> None:
         """Score frames as they are decoded. Pictures are made here, at reduced size; workers score them."""
         self._total += count
         waiting: deque[tuple[ScoredFrame, Frame | None]] = deque()
@@ -195,7 +195,8 @@ class _Work:
                 waiting.append((unscored, frame if self._kept else None))
                 yield picture
 
-        with contextlib.closing(self._scorer.candidates(pictures(), name_of=lambda _: self._file)) as candidates:
+        named = self._scorer.candidates(pictures(), name_of=lambda _: self._file)
+        with contextlib.closing(frames), contextlib.closing(named) as candidates:
             for found in candidates:
                 unscored, frame = waiting.popleft()
                 if isinstance(found, Candidate):

@@ -5,7 +5,7 @@ The only room that opens videos. The content decides what a file is, never its n
 
 import os
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ class Video(Protocol):
     def keyframes(self) -> Sequence[int]:
         """Indexes of frames that can be decoded without any other, ascending."""
 
-    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Iterator[Frame]:
+    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Generator[Frame]:
         """The frames of these indexes; those that cannot be decoded are left out.
 
         Args:
@@ -91,7 +91,7 @@ class Video(Protocol):
             in_order: of display. False gives them as they come, which takes less time.
         """
 
-    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[Frame]:
+    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Generator[Frame]:
         """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
 
     def close(self) -> None:
@@ -211,7 +211,7 @@ class VideoFile:
         """Indexes of frames that can be decoded without any other, ascending."""
         return self._timeline.keyframes()
 
-    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Iterator[Frame]:
+    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Generator[Frame]:
         """The frames of these indexes, see `Video`.
 
         What no wanted frame needs is not decoded. Where the decoder does not give exactly what the timeline
@@ -229,7 +229,7 @@ class VideoFile:
                 pass
         yield from self._counted(left, stop)
 
-    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Iterator[Frame]:
+    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Generator[Frame]:
         """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
         left = set(wanted)
         plan = plan_keyframes(self._timeline, wanted)
@@ -243,7 +243,7 @@ class VideoFile:
             pass
         yield from self.frames(sorted(left), stop=stop, in_order=False)
 
-    def _planned(self, plan: Plan, stop: Stop, *, in_order: bool) -> Iterator[DecodedFrame]:
+    def _planned(self, plan: Plan, stop: Stop, *, in_order: bool) -> Generator[DecodedFrame]:
         """Where possible one decoder per CPU, each with one thread, takes the next part whenever it is free.
 
         That costs less than a decoder with several threads, which wait for each other's rows of pixels.
@@ -267,7 +267,7 @@ class VideoFile:
             for index, frame in found:
                 yield self._frame(index, frame, damaged=False)
 
-    def _counted(self, wanted: set[int], stop: Stop) -> Iterator[DecodedFrame]:
+    def _counted(self, wanted: set[int], stop: Stop) -> Generator[DecodedFrame]:
         last = max(wanted, default=-1)
         if last < 0:
             return
