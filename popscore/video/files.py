@@ -39,7 +39,7 @@ _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,iv
 MAX_FRAME_PIXELS = 36_000_000
 _MAX_SIDE = 16_384
 _READ_TIMEOUT_S = 20.0
-# Each holds up to 17 frames.
+# Each holds up to 17 frames. All together hold no more than one decoder of the largest frames may.
 _MAX_DECODERS = 4
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 _DEFAULT_RATE = 25.0
@@ -173,6 +173,7 @@ class VideoFile:
             stream = self._chosen_stream(container)
             self._check(stream)
             self._stream_index = stream.index
+            self._pixels = _pixels(stream)
             self._sample_aspect = float(stream.sample_aspect_ratio or 1)
             self._time_base = float(stream.time_base or 0)
             self._start_s = (container.start_time or 0) / 1e6
@@ -248,7 +249,7 @@ class VideoFile:
 
         That costs less than a decoder with several threads, which wait for each other's rows of pixels.
         """
-        decoders = 1 if in_order else min(usable_cpus(), _MAX_DECODERS)
+        decoders = 1 if in_order else min(usable_cpus(), _MAX_DECODERS, MAX_FRAME_PIXELS // max(1, self._pixels))
         if len(plan.parts) < decoders:
             decoders = 1
         parts: SimpleQueue[Part | None] = SimpleQueue()
