@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from popscore.video.plan import LEAVE, REFERENCE, SHOW, Part, Timeline, plan_frames, plan_keyframes
-from popscore.video.refine import keyframes_to_score, neighbours_to_score
 
 
 def timeline(times: list[int], keys: list[int], codec: str = "h264", discarded: tuple[int, ...] = ()) -> Timeline:
@@ -14,7 +13,8 @@ def timeline(times: list[int], keys: list[int], codec: str = "h264", discarded: 
     flags = np.zeros(len(times), np.uint8)
     flags[keys] |= 1
     flags[list(discarded)] |= 2
-    return Timeline(times=np.array(times, np.int64), flags=flags, codec=codec, timed=True)
+    sizes = np.array([1000 + time for time in times], np.int32)
+    return Timeline(times=np.array(times, np.int64), flags=flags, sizes=sizes, codec=codec, timed=True)
 
 
 # Two closed groups: I P B B, I P B B; and an open one, whose first frames are shown before its keyframe.
@@ -25,6 +25,7 @@ OPEN = timeline([0, 30, 10, 20, 60, 40, 50, 70], [0, 4])
 def test_indexes_are_places_in_display_order() -> None:
     assert len(CLOSED) == 8
     assert list(CLOSED.shown_times()) == [0, 10, 20, 30, 40, 50, 60, 70]
+    assert list(CLOSED.shown_sizes()) == [1000, 1010, 1020, 1030, 1040, 1050, 1060, 1070]
     assert CLOSED.keyframes() == [0, 4]
     assert OPEN.keyframes() == [0, 6]
     assert list(CLOSED.closed_keyframes()) == [4]
@@ -86,35 +87,3 @@ def test_keyframes_alone() -> None:
     assert plan is not None
     assert list(plan.actions) == [SHOW, LEAVE, LEAVE, LEAVE, SHOW, LEAVE, LEAVE, LEAVE]
     assert plan.parts == [(0, 1), (4, 5)]
-
-
-# --- fast ---------------------------------------------------------------------------------------------
-
-GRID = range(0, 1800, 25)
-
-
-def test_few_keyframes_are_all_scored_and_many_are_thinned() -> None:
-    assert keyframes_to_score([0, 250, 500], GRID) == [0, 250, 500]
-    thinned = keyframes_to_score(range(0, 1800, 30), GRID)
-    assert len(thinned) == 9
-    assert thinned[0] == 0
-    assert thinned[-1] == 1770
-    assert max(np.diff(thinned)) <= 240
-
-
-def test_short_videos_and_lone_keyframes_are_ranked_exactly() -> None:
-    assert keyframes_to_score([0, 100, 200], range(0, 300, 25)) == []
-    assert keyframes_to_score([0], GRID) == []
-
-
-def test_neighbours_are_near_the_best_and_cheap_to_decode() -> None:
-    keys = list(range(0, 1800, 150))
-    scores = [(key, 1.0) for key in keys]
-    scores[5] = (750, 9.0)
-    found = neighbours_to_score(scores, keys, GRID, 1800)
-    assert 775 in found
-    assert not set(found) & set(keys)
-    assert len(found) <= 5
-    cost = sum(max(index % 150 + 1 for index in found if index // 150 == group) for group in {i // 150 for i in found})
-    assert cost <= 90
-    assert neighbours_to_score(scores, keys, range(0, 1, 25), 1) == []

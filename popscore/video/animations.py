@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
@@ -16,6 +17,7 @@ from popscore.video.capture import Capture
 from popscore.video.files import MAX_FRAME_PIXELS, VideoLimits
 from popscore.video.frames import Size, reduced_size
 from popscore.video.packets import Stop
+from popscore.video.plan import Sizes
 
 # Browsers show a frame of 10 ms and less for 100 ms, because old files say 0 and mean "as you like".
 _SHORTEST_MS, _INSTEAD_MS = 11, 100
@@ -72,7 +74,8 @@ class AnimationFile:
         content = self._path.read_bytes()
         self._kind = GifImageFile if content[:3] == b"GIF" else WebPImageFile
         size, durations_ms = _gif_frames(content) if self._kind is GifImageFile else _webp_frames(content)
-        if size[0] * size[1] > MAX_FRAME_PIXELS:
+        self.pixels = size[0] * size[1]
+        if self.pixels > MAX_FRAME_PIXELS:
             raise VideoTooLarge(
                 f"{name} is too large: {size[0]} x {size[1]} pixels, the limit is {MAX_FRAME_PIXELS / 1e6:.0f} "
                 "megapixels per frame. Save it smaller."
@@ -97,6 +100,10 @@ class AnimationFile:
     def keyframes(self) -> Sequence[int]:
         """Only the first: the others may be changes to it."""
         return [0]
+
+    def sizes(self) -> Sizes:
+        """Not known."""
+        return np.zeros(self.frame_count, np.int32)
 
     def frames(
         self,

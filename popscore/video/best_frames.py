@@ -15,6 +15,7 @@ from PIL import Image
 
 from popscore.errors import ExportFailed, InvalidSetting, UnreadableVideo, VideoTooLarge
 from popscore.photo_files import shortened
+from popscore.ranking import model_noise
 from popscore.results import FailedPhoto
 from popscore.scoring import Candidate, Scorer, load_scorer
 from popscore.settings import BYTES_PER_MB, Settings
@@ -24,7 +25,7 @@ from popscore.video.frames import Frame, Size
 from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
 from popscore.video.packets import Stop
-from popscore.video.refine import keyframes_to_score, neighbours_to_score
+from popscore.video.refine import Search
 from popscore.video.results import FramePoint, RankedFrame, VideoRanking
 
 VideoSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -158,17 +159,28 @@ class _Work:
     def score(self, video: Video, *, every: int, fast: bool) -> None:
         """Score the frames that were asked for."""
         grid = range(0, video.frame_count, every)
-        keys = keyframes_to_score(video.keyframes(), grid) if fast else []
-        if keys:
-            self._score(video.keyframes_alone(keys, stop=self.stop), len(keys))
-            usable = self._usable()
-            around = neighbours_to_score(usable, video.keyframes(), grid, video.frame_count)
-            self._score(video.frames(around, stop=self.stop, in_order=False), len(around))
-            if usable:
-                return
+        if fast and self._search(video, grid):
+            return
         known = {frame.index for frame in self._scored}
         rest = [index for index in grid if index not in known]
         self._score(video.frames(rest, stop=self.stop, in_order=False), len(rest))
+
+    def _search(self, video: Video, grid: Sequence[int]) -> bool:
+        """Score few frames that are likely to be among the best; answers False if none of them may be shown."""
+        keyframes = video.keyframes()
+        keyframe_set = set(keyframes)
+        noise = model_noise(self._scorer.model)
+        search = Search(keyframes, grid, video.sizes(), megapixels=video.pixels / 1e6, noise=noise)
+        wanted = search.keyframes()
+        while wanted:
+            alone = [index for index in wanted if index in keyframe_set]
+            others = [index for index in wanted if index not in keyframe_set]
+            if alone:
+                self._score(video.keyframes_alone(alone, stop=self.stop), len(alone))
+            if others:
+                self._score(video.frames(others, stop=self.stop, in_order=False), len(others))
+            wanted = search.next(self._usable())
+        return bool(self._usable())
 
     def _usable(self) -> list[tuple[int, float]]:
         """Index and score of each frame that may be shown."""

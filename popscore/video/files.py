@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -28,7 +29,7 @@ from popscore.video.beside import beside
 from popscore.video.capture import Capture, capture_of
 from popscore.video.frames import DecodedFrame, Frame, turn_of_frame
 from popscore.video.packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
-from popscore.video.plan import Part, Plan, plan_frames, plan_keyframes
+from popscore.video.plan import Part, Plan, Sizes, plan_frames, plan_keyframes
 
 READABLE = "MP4, MOV, MKV, WebM or AVI"
 _HEAD_BYTES = 512
@@ -41,6 +42,8 @@ _MAX_SIDE = 16_384
 _READ_TIMEOUT_S = 20.0
 # Each holds up to 17 frames. All together hold no more than one decoder of the largest frames may.
 _MAX_DECODERS = 4
+# Opening a file once more costs as much as decoding some frames.
+_PACKETS_EACH = 50
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 _DEFAULT_RATE = 25.0
 
@@ -67,12 +70,14 @@ class Video(Protocol):
         name: what to call it in messages.
         frame_count: frames of the file, as far as that is known without decoding.
         duration_s: to the end of the last frame, in seconds, as found, not as the header says.
+        pixels: of one frame, as the file says.
         capture: what the file says about when it was taken.
     """
 
     name: str
     frame_count: int
     duration_s: float
+    pixels: int
     capture: Capture
 
     @property
@@ -81,6 +86,9 @@ class Video(Protocol):
 
     def keyframes(self) -> Sequence[int]:
         """Indexes of frames that can be decoded without any other, ascending."""
+
+    def sizes(self) -> Sizes:
+        """(frame_count,) bytes of each frame in the file, by index, as far as that is known."""
 
     def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Generator[Frame]:
         """The frames of these indexes; those that cannot be decoded are left out.
@@ -173,7 +181,7 @@ class VideoFile:
             stream = self._chosen_stream(container)
             self._check(stream)
             self._stream_index = stream.index
-            self._pixels = _pixels(stream)
+            self.pixels = _pixels(stream)
             self._sample_aspect = float(stream.sample_aspect_ratio or 1)
             self._time_base = float(stream.time_base or 0)
             self._start_s = (container.start_time or 0) / 1e6
@@ -212,6 +220,10 @@ class VideoFile:
         """Indexes of frames that can be decoded without any other, ascending."""
         return self._timeline.keyframes()
 
+    def sizes(self) -> Sizes:
+        """(frame_count,) bytes of each frame in the file, by index, as far as that is known."""
+        return self._timeline.shown_sizes()
+
     def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Generator[Frame]:
         """The frames of these indexes, see `Video`.
 
@@ -249,9 +261,7 @@ class VideoFile:
 
         That costs less than a decoder with several threads, which wait for each other's rows of pixels.
         """
-        decoders = 1 if in_order else min(usable_cpus(), _MAX_DECODERS, MAX_FRAME_PIXELS // max(1, self._pixels))
-        if len(plan.parts) < decoders:
-            decoders = 1
+        decoders = 1 if in_order else self._useful_decoders(plan)
         parts: SimpleQueue[Part | None] = SimpleQueue()
         for part in [*plan.parts, *[None] * decoders]:
             parts.put(part)
@@ -267,6 +277,11 @@ class VideoFile:
         with closing(found):
             for index, frame in found:
                 yield self._frame(index, frame, damaged=False)
+
+    def _useful_decoders(self, plan: Plan) -> int:
+        most = min(usable_cpus(), _MAX_DECODERS, MAX_FRAME_PIXELS // max(1, self.pixels))
+        worth_opening = int(np.count_nonzero(plan.actions)) // _PACKETS_EACH
+        return most if len(plan.parts) >= most and worth_opening >= most else 1
 
     def _counted(self, wanted: set[int], stop: Stop) -> Generator[DecodedFrame]:
         last = max(wanted, default=-1)

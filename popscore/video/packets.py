@@ -82,7 +82,7 @@ def read_timeline(
         Encrypted: the video is protected.
     """
     codec = stream.codec_context
-    times, flags, layers = array("q"), bytearray(), set[int]()
+    times, flags, sizes, layers = array("q"), bytearray(), array("i"), set[int]()
     cut = False
     timed = not (container.format.name in _DECODING_TIMES and codec.has_b_frames)
     length_bytes = _length_bytes(codec.extradata or b"")
@@ -94,6 +94,7 @@ def read_timeline(
         timed &= packet.pts is not None
         times.append(packet.pts or 0)
         flags.append(packet.is_keyframe | packet.is_discard << 1)
+        sizes.append(packet.size)
         damage.packets += packet.is_corrupt
         if codec.name == "hevc" and len(layers) < 2:
             layers.add(_temporal_layer(memoryview(packet), length_bytes))
@@ -101,6 +102,7 @@ def read_timeline(
     timeline = Timeline(
         times=found,
         flags=np.frombuffer(bytes(flags), np.uint8),
+        sizes=np.array(sizes, np.int32),
         codec=codec.name,
         timed=timed,
         # Frames are shown in another order than they are decoded in, and the times must say so.

@@ -31,17 +31,19 @@ _KEY, _DISCARD = 1, 2
 
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
+Sizes = npt.NDArray[np.int32]
 Part = tuple[int, int]
 """A range of packets: the first, and the one behind the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """The packets of a video stream, in decoding order; 9 bytes each.
+    """The packets of a video stream, in decoding order; 13 bytes each.
 
     Attributes:
         times: (P,) presentation times in units of the stream's time base.
         flags: (P,) 1 for a keyframe, 2 for a frame that is decoded but never shown (edit lists).
+        sizes: (P,) in bytes.
         codec: FFmpeg's name of the decoder.
         timed: every packet has a presentation time.
         ordered: the times fit what the codec says about the order of frames.
@@ -50,6 +52,7 @@ class Timeline:
 
     times: Times
     flags: Flags
+    sizes: Sizes
     codec: str
     timed: bool
     ordered: bool = True
@@ -70,6 +73,10 @@ class Timeline:
     def shown_times(self) -> Times:
         """(N,) presentation time of each frame by index; only meaningful where `reliable`."""
         return np.sort(self.times[self._shown])
+
+    def shown_sizes(self) -> Sizes:
+        """(N,) bytes of each frame by index; only meaningful where `reliable`."""
+        return self.sizes[self._shown][np.argsort(self.times[self._shown])]
 
     def keyframes(self) -> list[int]:
         """Indexes of the keyframes, ascending; only the first frame where the order is not known."""
