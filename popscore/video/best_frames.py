@@ -212,9 +212,10 @@ class _Work:
             for found in candidates:
                 unscored, frame = waiting.popleft()
                 if isinstance(found, Candidate):
-                    self._scored.append(replace(unscored, candidate=found))
+                    scored = replace(unscored, candidate=found)
+                    self._scored.append(scored)
                     if self._kept and frame:
-                        self._kept.offer(frame, found.photo.score)
+                        self._kept.offer(scored, frame)
                 else:
                     self._failed.append(FailedPhoto(file=self._file, error=found.error))
                 if self._on_progress:
