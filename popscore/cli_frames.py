@@ -30,7 +30,9 @@ def add_frames_command(
     frames.add_argument(
         "--every", type=whole_number, default=_EVERY, metavar="N", help=f"score each N-th frame ({_EVERY})"
     )
-    frames.add_argument("--fast", action="store_true", help="score keyframes first, others only near the best of them")
+    frames.add_argument(
+        "--fast", action="store_true", help="score keyframes first, others only where these promise most"
+    )
     frames.add_argument(
         "--top", type=whole_number, default=_TOP, metavar="K", help=f"so many different moments at most ({_TOP})"
     )

@@ -89,7 +89,7 @@ def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         Args:
             video: the video, as MP4, MOV, MKV, WebM or AVI.
             every_n: score each n-th frame.
-            fast: score key frames, and others only around the promising ones.
+            fast: score keyframes, and others only where these promise most.
             top_k: how many frames to return.
         """
         if video is None:

@@ -54,8 +54,8 @@ def rank_video(
         video: path, bytes or binary file object.
         scorer: by default the one that the environment asks for.
         every: score each frame whose index is a multiple of this. Source of 25: Ji et al. 2023.
-        fast: score keyframes, and others only around the promising ones; much faster, and the best frame is
-            seldom another one.
+        fast: score keyframes, and others only where these promise most. Long videos take a sixth to a quarter
+            of the work; the best frame may be another one, with a lower score.
         top: how many moments to give at most.
         out: folder for a JPEG of each result in full size, and for a contact sheet; made if missing.
         on_progress: called with how many frames are scored, and how many there are to score.
