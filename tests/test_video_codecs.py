@@ -117,6 +117,7 @@ def test_exactly_the_wanted_frames_come(clips: Path, name: str, monkeypatch: pyt
     for frame in frames:
         assert frame.decoded.to_ndarray().tobytes() == everything[frame.index], frame.index
     monkeypatch.setattr(files, "_PACKETS_EACH", 1)
+    monkeypatch.setattr(files, "usable_cpus", lambda: 2)
     beside = {frame.index: frame.decoded.to_ndarray().tobytes() for frame in as_they_come(video, WANTED)}
     assert beside == {index: everything[index] for index in WANTED}
     assert bool(counted) == (name in COUNTED)

@@ -94,9 +94,6 @@ class AnimationFile:
         """What was found to be wrong with the file so far, each the end of a sentence."""
         return self._troubles
 
-    def close(self) -> None:
-        """Nothing is left open between two calls."""
-
     def keyframes(self) -> Sequence[int]:
         """Only the first: the others may be changes to it."""
         return [0]

@@ -30,8 +30,6 @@ from popscore.video.results import FramePoint, RankedFrame, VideoRanking
 
 VideoSource = str | os.PathLike[str] | bytes | BinaryIO
 
-# Frames are scored at no less than twice the model's input, as photos are.
-_MARGIN = 2
 _COPY_BYTES = 1 << 20
 
 
@@ -147,8 +145,6 @@ class _Work:
         self._file = file
         self._on_progress = on_progress
         self.stop = _Deadline(max_seconds, cancelled)
-        height, width = scorer.model.spec.input_size
-        self._at_least = None if scorer.exact else (_MARGIN * width, _MARGIN * height)
         self._scored: list[ScoredFrame] = []
         self._failed: list[FailedPhoto] = []
         self._total = 0
@@ -194,7 +190,7 @@ class _Work:
 
         def pictures() -> Iterator[Image.Image]:
             for frame in frames:
-                picture = frame.image(self._at_least)
+                picture = frame.image(self._scorer.at_least)
                 self._high_dynamic_range |= frame.high_dynamic_range
                 unscored = ScoredFrame(
                     index=frame.index,

@@ -64,7 +64,9 @@ class VideoLimits:
 
 
 class Video(Protocol):
-    """An open video. One contract, whatever decodes it. Not for several threads at once.
+    """A video whose timeline is known. One contract, whatever decodes it. Not for several threads at once.
+
+    No file stays open between two calls.
 
     Attributes:
         name: what to call it in messages.
@@ -101,9 +103,6 @@ class Video(Protocol):
 
     def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Generator[Frame]:
         """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
-
-    def close(self) -> None:
-        """Close the file."""
 
 
 def open_video(path: str | os.PathLike[str], *, name: str, limits: VideoLimits, stop: Stop) -> Video:
@@ -212,9 +211,6 @@ class VideoFile:
         """What was found to be wrong with the file so far, each the end of a sentence."""
         damaged = ["is damaged: what could be decoded was used"] if self._damage else []
         return [*self._troubles, *damaged]
-
-    def close(self) -> None:
-        """Nothing is left open between two calls."""
 
     def keyframes(self) -> Sequence[int]:
         """Indexes of frames that can be decoded without any other, ascending."""
