@@ -23,10 +23,10 @@ from popscore.errors import (
     UnreadableVideo,
     VideoTooLarge,
 )
-from popscore.ranking import rank, rank_images
+from popscore.gallery.ranking import rank, rank_images
 from popscore.results import FailedPhoto, RankedPhoto, Ranking, Report, ScoredPhoto
 from popscore.scale import win_probability
-from popscore.scoring import Candidate, ScoreCache, Scorer, load_scorer
+from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import sys
 
-from popscore.cli import main
+from popscore.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,8 @@
 """Sentences that more than one door says."""
 
 from popscore import scale
+from popscore.gallery.ranking import model_noise
 from popscore.models import ModelInfo
-from popscore.ranking import model_noise
 
 
 def place(percentile: float, info: ModelInfo) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from popscore import images
 from popscore.errors import PopscoreError
 from popscore.models.preprocess import Input, to_input
 from popscore.models.spec import ModelSpec
-from popscore.photo_paths import PHOTO_SUFFIXES
+from popscore.photos import decode
+from popscore.photos.find import PHOTO_SUFFIXES
 
 
 def example_photos() -> list[Path]:
@@ -26,7 +26,7 @@ def inputs_of(photos: Iterable[str | Path], spec: ModelSpec) -> tuple[list[Input
     for photo in photos:
         try:
             # The same reduced decoding as when scoring, at least twice the model's input.
-            inputs.append(to_input(images.read_photo(photo, at_least=(2 * width, 2 * height)).pixels, spec))
+            inputs.append(to_input(decode.read_photo(photo, at_least=(2 * width, 2 * height)).pixels, spec))
         except PopscoreError:
             failed += 1
     return inputs, failed

@@ -10,15 +10,15 @@ import gradio as gr
 from popscore.errors import PopscoreError
 from popscore.models import Json
 from popscore.settings import Settings
-from popscore.ui import panel
-from popscore.ui.assets_text import asset
-from popscore.ui.endpoints import add_endpoint
-from popscore.ui.model_door import ModelDoor
-from popscore.ui.rank_tab import build_rank_tab
-from popscore.ui.score_tab import build_score_tab
+from popscore.ui.api import add_endpoint
+from popscore.ui.kit import explanation
+from popscore.ui.kit.assets import asset
+from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.uploads import DELETE_UPLOADS
+from popscore.ui.tabs.rank import build_rank_tab
+from popscore.ui.tabs.score import build_score_tab
+from popscore.ui.tabs.video import build_video_tab
 from popscore.ui.theme import popscore_theme
-from popscore.ui.uploads import DELETE_UPLOADS
-from popscore.ui.video_tab import build_video_tab
 
 _QUEUE_SIZE = 200
 _STYLES = ("popscore.css", "rank.css", "video.css")
@@ -46,13 +46,13 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
 
     async def show_model() -> AsyncIterator[str]:
         if not door.settled:
-            yield panel.waiting_badge()
+            yield explanation.waiting_badge()
         while not door.settled:
             await asyncio.sleep(0.2)
         try:
-            yield panel.model_badge((await asyncio.to_thread(door.scorer)).model)
+            yield explanation.model_badge((await asyncio.to_thread(door.scorer)).model)
         except PopscoreError as error:
-            yield panel.failed_badge(error)
+            yield explanation.failed_badge(error)
 
     def model_info() -> Json:
         """Say which model answers: name, kind, where it came from, hash, scale, measured accuracy, licence."""
@@ -65,7 +65,7 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
     with gr.Blocks(title="popscore", analytics_enabled=False, delete_cache=DELETE_UPLOADS, fill_width=True) as demo:
         with gr.Row(elem_classes="ps-top"):
             gr.HTML('<h1 class="ps-name">popscore</h1><p class="ps-ask">Which picture will people like most?</p>')
-            badge = gr.HTML(panel.waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
+            badge = gr.HTML(explanation.waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
         with gr.Tabs(elem_classes="ps-tabs"):
             with gr.Tab("Score"):
                 build_score_tab(door)

@@ -14,19 +14,19 @@ from typing import BinaryIO
 from PIL import Image
 
 from popscore.errors import ExportFailed, InvalidSetting, UnreadableVideo, VideoTooLarge
-from popscore.photo_files import shortened
-from popscore.ranking import model_noise
+from popscore.gallery.ranking import model_noise
+from popscore.photos.sources import shortened
 from popscore.results import FailedPhoto
-from popscore.scoring import Candidate, Scorer, load_scorer
+from popscore.scoring.scorer import Candidate, Scorer, load_scorer
 from popscore.settings import BYTES_PER_MB, Settings
+from popscore.video.decoding.files import Video, VideoLimits, clock, open_video
+from popscore.video.decoding.frames import Frame, Size
+from popscore.video.decoding.packets import Stop
 from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
-from popscore.video.files import Video, VideoLimits, clock, open_video
-from popscore.video.frames import Frame, Size
 from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
-from popscore.video.packets import Stop
-from popscore.video.refine import Search
 from popscore.video.results import FramePoint, RankedFrame, VideoRanking
+from popscore.video.search import Search
 
 VideoSource = str | os.PathLike[str] | bytes | BinaryIO
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from popscore.atomic_files import failure, replacing
-from popscore.export import safe_name
-from popscore.photo_files import shortened
+from popscore.files.atomic import failure, replacing
+from popscore.gallery.export import safe_name
+from popscore.photos.sources import shortened
 
 _QUALITY = 95
 _SHEET_QUALITY = 90

@@ -1,6 +1,6 @@
 """Decoded frames that may be among the best, kept so that they need not be decoded again."""
 
-from popscore.video.frames import Frame
+from popscore.video.decoding.frames import Frame
 from popscore.video.moments import ScoredFrame, moments
 
 # At 3 bytes per pixel, the most that a frame has: 16 frames of 1080p, 4 of 4K.

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
-from popscore import similarity
-from popscore.scoring import Candidate
+from popscore.photos import similarity
+from popscore.scoring.scorer import Candidate
 
 # Brightness, 0 to 255. Black and white leave 2 % of the pixels out, a logo perhaps; a flat picture has nothing
 # at all in it: a title in small letters covers 1 %.
@@ -53,7 +53,7 @@ class ScoredFrame:
     """A frame with its score and everything that choosing needs.
 
     Attributes:
-        index, time_s, width, height, damaged: as in `popscore.video.frames.Frame`.
+        index, time_s, width, height, damaged: as in `popscore.video.decoding.frames.Frame`.
         candidate: score and signature; None until it was scored.
     """
 

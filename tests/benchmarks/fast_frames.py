@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from popscore.ranking import model_noise  # noqa: E402
-from popscore.scoring import load_scorer  # noqa: E402
+from popscore.gallery.ranking import model_noise  # noqa: E402
+from popscore.scoring.scorer import load_scorer  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,10 +18,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from popscore import Scorer, Settings, images, load_scorer, rank_images
+from popscore import Scorer, Settings, load_scorer, rank_images
 from popscore.models import load_model
 from popscore.models.preprocess import to_input
-from popscore.scoring import usable_cpus
+from popscore.scoring.scorer import usable_cpus
 
 Measured = dict[str, float]
 _REPEATS = 9
@@ -75,7 +75,7 @@ def decode_only(model: str, photos: Sequence[str]) -> Measured:
     at_least = (2 * spec.input_size[1], 2 * spec.input_size[0])
 
     def decode(path: str) -> None:
-        to_input(images.read_photo(path, at_least=at_least).pixels, spec)
+        to_input(decode.read_photo(path, at_least=at_least).pixels, spec)
 
     return _timed(decode, photos, lambda: _in_threads(decode, photos))
 

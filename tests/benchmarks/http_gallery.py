@@ -25,7 +25,7 @@ import numpy as np
 from gradio_client import Client, handle_file
 from PIL import Image
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
 from running_app import running_app  # noqa: E402
 

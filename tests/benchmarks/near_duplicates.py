@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from popscore.similarity import groups, signature
+from popscore.photos.similarity import groups, signature
 
 Pair = tuple[Image.Image, Image.Image]
 _RANDOM = np.random.default_rng(0)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 _SIDES = Path(__file__).with_name("gallery_sides.py")
 _WIDTH, _HEIGHT = 4000, 3000

@@ -21,7 +21,7 @@ from PIL import Image, ImageEnhance, ImageOps
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from popscore import FailedPhoto, Settings, load_scorer
-from popscore.scoring import Scorer
+from popscore.scoring.scorer import Scorer
 
 Change = Callable[[Image.Image], Image.Image]
 

@@ -28,7 +28,7 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from popscore.video.files import VideoLimits, open_video  # noqa: E402
+from popscore.video.decoding.files import VideoLimits, open_video  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 EVERY = 25
@@ -132,7 +132,7 @@ def thumbnail_filter(path: Path) -> None:
 # The peak is read by the process itself: what wait4 says includes the process that it was forked from.
 _COMMAND = """
 import sys
-from popscore.cli import main
+from popscore.cli.entry import main
 status = main(sys.argv[1:])
 with open("/proc/self/status") as file:
     peak_kb = next(line for line in file if line.startswith("VmHWM")).split()[1]

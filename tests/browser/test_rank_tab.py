@@ -13,7 +13,7 @@ from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from popscore.scoring import Candidate, Scorer
+from popscore.scoring.scorer import Candidate, Scorer
 
 pytestmark = pytest.mark.browser
 

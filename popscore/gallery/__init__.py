@@ -1,0 +1,1 @@
+"""Many photos: their order, and the files that hold it."""

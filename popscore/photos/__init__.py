@@ -1,0 +1,1 @@
+"""Photos: from a path or bytes to upright pixels; finding them in folders; what they look like."""

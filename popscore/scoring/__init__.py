@@ -1,0 +1,1 @@
+"""Photos to scores: one pipeline for one photo and for ten thousand."""

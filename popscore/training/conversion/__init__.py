@@ -1,0 +1,1 @@
+"""From weights to a model file, and to the Hub."""
