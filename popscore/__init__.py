@@ -24,6 +24,7 @@ from popscore.errors import (
     VideoTooLarge,
 )
 from popscore.gallery.ranking import rank, rank_images
+from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, RankedPhoto, Ranking, Report, ScoredPhoto
 from popscore.scale import win_probability
 from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidSetting",
     "ModelRefused",
     "ModelUnavailable",
+    "NamedPhoto",
     "NothingToRank",
     "PopscoreError",
     "RankedFrame",

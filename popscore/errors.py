@@ -51,3 +51,7 @@ class NoPhotosFound(PopscoreError, FileNotFoundError):
 
 class ExportFailed(PopscoreError, OSError):
     """A CSV, a ZIP or a side-car could not be written; what was there before is still there."""
+
+
+class PublishFailed(PopscoreError, OSError):
+    """A model did not get to the Hub; the message says what is there now."""

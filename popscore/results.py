@@ -1,10 +1,13 @@
 """What popscore answers with: values that every door shows in the same words."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
+from popscore import scale
 from popscore.errors import NothingToRank, PopscoreError
-from popscore.models import Json, ModelInfo
+from popscore.models.spec import Json, ModelInfo, ModelSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +31,17 @@ class ScoredPhoto:
     width: int
     height: int
     rank: int = 1
+
+    @classmethod
+    def of(cls, photo: "ScoredPhoto", **more: Any) -> Self:
+        """The photo as one of this class.
+
+        Args:
+            photo: whose values are taken.
+            more: values that are others, or that only this class has.
+        """
+        known = {item.name: getattr(photo, item.name) for item in fields(ScoredPhoto)}
+        return cls(**{**known, **more})
 
     def to_json(self) -> Json:
         """The result object of every door."""
@@ -158,14 +172,40 @@ class Ranking:
         }
 
 
+def scored_photo(file: str, score: float, size: tuple[int, int], spec: ModelSpec) -> ScoredPhoto:
+    """A score with its place on the model's scale: percentile, band and colour.
+
+    Args:
+        file: what the photo is called.
+        score: the model's output.
+        size: (width, height) of the upright photo, in pixels.
+        spec: of the model.
+    """
+    band = scale.band(score)
+    return ScoredPhoto(
+        file=file,
+        score=score,
+        percentile=scale.percentile(score, mean=spec.reference_mean, std=spec.reference_std),
+        label=band.label,
+        color=band.color,
+        width=size[0],
+        height=size[1],
+    )
+
+
+def competition_ranks(scores: Sequence[float]) -> list[int]:
+    """Rank of each score, 1 for the highest: equal scores share a rank, and the next rank is left out (1, 1, 3)."""
+    ascending = sorted(-score for score in scores)
+    return [1 + bisect_left(ascending, -score) for score in scores]
+
+
 def report(model: ModelInfo, outcomes: Iterable[Outcome]) -> Report:
     """Sort outcomes into results, each with its rank, and errors. The order stays as given."""
     outcomes = list(outcomes)
     scored = [outcome for outcome in outcomes if isinstance(outcome, ScoredPhoto)]
-    best_first = sorted((photo.score for photo in scored), reverse=True)
-    rank_of = {score: rank for rank, score in reversed(list(enumerate(best_first, start=1)))}
+    ranks = competition_ranks([photo.score for photo in scored])
     return Report(
         model=model,
-        results=[replace(photo, rank=rank_of[photo.score]) for photo in scored],
+        results=[replace(photo, rank=rank) for photo, rank in zip(scored, ranks, strict=True)],
         errors=[outcome for outcome in outcomes if isinstance(outcome, FailedPhoto)],
     )

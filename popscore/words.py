@@ -1,8 +1,7 @@
 """Sentences that more than one door says."""
 
 from popscore import scale
-from popscore.gallery.ranking import model_noise
-from popscore.models import ModelInfo
+from popscore.models.spec import ModelInfo
 
 
 def place(percentile: float, info: ModelInfo) -> str:
@@ -63,6 +62,6 @@ def verdict(name_a: str, score_a: float, name_b: str, score_b: float, info: Mode
         name_a, score_a, name_b, score_b = name_b, score_b, name_a, score_a
     chance = scale.win_probability(score_a, score_b, win_scale=info.spec.win_scale)
     sentence = f"{name_a} is the more {info.adjective} one with a probability of {100 * chance:.0f} %"
-    if score_a - score_b <= model_noise(info):
+    if score_a - score_b <= info.spec.likely_noise:
         return f"Too close to call: {sentence}, but their scores differ by no more than the model's noise."
     return f"{sentence}."

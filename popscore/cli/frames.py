@@ -1,11 +1,13 @@
 """The command `frames`. PyAV is imported only when it runs."""
 
 import argparse
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import popscore
-from popscore.cli.terminal import Progress, colored, complain, printable
+from popscore.cli.answers import announce, json_text, status
+from popscore.cli.arguments import Commands, add_json, whole_number
+from popscore.cli.terminal import Progress, colored, complain, write
+from popscore.foreign_text import printable
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,15 +16,8 @@ if TYPE_CHECKING:
 _EVERY, _TOP = 25, 5
 
 
-def add_frames_command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", whole_number: Callable[[str], int]
-) -> argparse.ArgumentParser:
-    """Add the command with its own arguments.
-
-    Args:
-        commands: of the parser.
-        whole_number: turns text into a whole number above 0.
-    """
+def add(commands: Commands) -> argparse.ArgumentParser:
+    """Add the command."""
     frames = commands.add_parser(
         "frames", help="the best frames of a video", description="Find the best moments of a video, the best one first."
     )
@@ -37,21 +32,25 @@ def add_frames_command(
         "--top", type=whole_number, default=_TOP, metavar="K", help=f"so many different moments at most ({_TOP})"
     )
     frames.add_argument("--out", metavar="DIR", help="write them as JPEGs in full size, and a contact sheet")
+    add_json(frames)
     return frames
 
 
-def frames_of(options: argparse.Namespace) -> "VideoRanking":
-    """Find the best frames; write the files that were asked for.
+def run(options: argparse.Namespace) -> int:
+    """Find the best frames, print them, and write the files that were asked for."""
+    ranking = _ranking(options)
+    write(json_text(ranking.to_json()) if options.json else _text(ranking))
+    for notice in ranking.notices:
+        complain(notice)
+    return status(ranking.results, ranking.errors)
 
-    Raises:
-        PopscoreError: there is no model, or the video cannot be read.
-    """
+
+def _ranking(options: argparse.Namespace) -> "VideoRanking":
     from popscore.video import VideoLimits, rank_video
 
     settings = Settings.from_environment()
     scorer = popscore.load_scorer(settings)
-    if scorer.model.notice:
-        complain(scorer.model.notice)
+    announce(scorer.model)
     with Progress(of="frames") as progress:
         return rank_video(
             options.video,
@@ -61,11 +60,11 @@ def frames_of(options: argparse.Namespace) -> "VideoRanking":
             top=options.top,
             out=options.out,
             on_progress=progress.update,
-            limits=VideoLimits(max_bytes=settings.max_video_bytes),
+            limits=VideoLimits.of(settings),
         )
 
 
-def frames_text(ranking: "VideoRanking") -> str:
+def _text(ranking: "VideoRanking") -> str:
     """The best frames as a table: rank, score, time, frame, and the file or the label."""
     lines = []
     for frame in ranking.results:

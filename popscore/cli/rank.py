@@ -1,43 +1,66 @@
-"""The commands `rank` and `cache`."""
+"""The command `rank`."""
 
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import popscore
-from popscore.cli.terminal import Progress, colored, complain, printable
+from popscore.cli.answers import announce, json_text, status
+from popscore.cli.arguments import Commands, add_exact, add_json, whole_number
+from popscore.cli.terminal import Progress, colored, complain, write
 from popscore.errors import ExportFailed, InvalidSetting
-from popscore.files.atomic import check_target
-from popscore.gallery import export
-from popscore.models import Json
-from popscore.photos.find import find_photos
+from popscore.foreign_text import printable
 from popscore.results import FailedPhoto, RankedPhoto, Ranking
-from popscore.scoring.cache import SqliteScoreCache
-from popscore.scoring.cache_file import cache_file, cache_state, clear_cache
 from popscore.settings import Settings
 
+if TYPE_CHECKING:
+    from popscore.scoring.cache import SqliteScoreCache
 
-def ranking_of(options: argparse.Namespace) -> Ranking:
+
+def add(commands: Commands) -> argparse.ArgumentParser:
+    """Add the command."""
+    rank = commands.add_parser("rank", help="the best photo first", description="Rank photos, the best one first.")
+    rank.add_argument("paths", nargs="+", metavar="PATH", help="photos, folders (with all they hold), patterns")
+    rank.add_argument("--top", type=whole_number, metavar="K", help="only the K best, also in the files written")
+    rank.add_argument(
+        "--group-similar", action="store_true", help="fold near-duplicates under the best; with --top, leave them out"
+    )
+    rank.add_argument("--csv", metavar="FILE", help="write the ranking as a table")
+    rank.add_argument("--zip", metavar="FILE", help="write the photos themselves, numbered, into an archive")
+    rank.add_argument(
+        "--xmp", action="store_true", help="write star ratings beside the photos: one star for each fifth of the scale"
+    )
+    add_exact(rank)
+    rank.add_argument("--no-cache", action="store_true", help="neither use nor keep scores of earlier runs")
+    add_json(rank)
+    return rank
+
+
+def run(options: argparse.Namespace) -> int:
+    """Rank the photos, print them, and write the files that were asked for."""
+    ranking = _ranking(options)
+    write(json_text(ranking.to_json()) if options.json else _text(ranking))
+    for remark in () if options.json else _remarks(ranking):
+        complain(remark)
+    return status(ranking.results, ranking.errors)
+
+
+def _ranking(options: argparse.Namespace) -> Ranking:
     """Find, score and rank the photos; write the files that were asked for; say what there is to say.
 
     Returns:
         The ranking. Paths that lead nowhere, and files that could not be written, are among its errors.
-
-    Raises:
-        PopscoreError: there is no model, or a file that was asked for must not be written there.
     """
+    from popscore.photos.find import find_photos
+
     _check_targets(options)
     settings = Settings.from_environment()
     found = find_photos(options.paths)
     scorer = popscore.load_scorer(settings, exact=options.exact)
-    if scorer.model.notice:
-        complain(scorer.model.notice)
-    cache = None
-    if not options.no_cache:
-        cache = SqliteScoreCache(
-            cache_file(settings), model=scorer.model, exact=options.exact, max_bytes=settings.max_image_bytes
-        )
+    announce(scorer.model)
+    cache = None if options.no_cache else _cache(settings, scorer)
     try:
         with Progress() as progress:
             ranking = popscore.rank_images(
@@ -59,7 +82,16 @@ def ranking_of(options: argparse.Namespace) -> Ranking:
     return replace(ranking, errors=errors)
 
 
-def ranking_text(ranking: Ranking) -> str:
+def _cache(settings: Settings, scorer: popscore.Scorer) -> "SqliteScoreCache":
+    from popscore.scoring.cache import SqliteScoreCache
+    from popscore.scoring.cache_file import cache_file
+
+    return SqliteScoreCache(
+        cache_file(settings), model=scorer.model, exact=scorer.exact, max_bytes=settings.max_image_bytes
+    )
+
+
+def _text(ranking: Ranking) -> str:
     """The ranking as a table, near-duplicates folded under the best of their group."""
     lines = []
     for photo in _folded(ranking.results):
@@ -70,7 +102,7 @@ def ranking_text(ranking: Ranking) -> str:
     return "".join(lines)
 
 
-def remarks(ranking: Ranking) -> Iterator[str]:
+def _remarks(ranking: Ranking) -> Iterator[str]:
     """What the table does not say by itself."""
     shown = len(ranking.results)
     if ranking.scenes is not None and shown:
@@ -99,6 +131,8 @@ def _folded(results: Sequence[RankedPhoto]) -> Iterator[RankedPhoto]:
 
 
 def _check_targets(options: argparse.Namespace) -> None:
+    from popscore.files.atomic import check_target
+
     targets = [Path(target) for target in (options.csv, options.zip) if target is not None]
     for target in targets:
         check_target(target)
@@ -108,6 +142,8 @@ def _check_targets(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace, ranking: Ranking) -> Iterator[FailedPhoto]:
     """Write the files that were asked for. One that cannot be written does not stop the others."""
+    from popscore.gallery import export
+
     if options.csv is not None:
         try:
             export.write_csv(ranking, options.csv)
@@ -120,37 +156,3 @@ def _export(options: argparse.Namespace, ranking: Ranking) -> Iterator[FailedPho
             yield FailedPhoto(file=options.zip, error=error)
     if options.xmp:
         yield from export.write_xmp(ranking).errors
-
-
-# --- cache ------------------------------------------------------------------------------------------
-
-
-def cache_json(*, clear: bool) -> Json:
-    """Where the cache is and what is in it, after clearing it if asked for.
-
-    Raises:
-        InvalidSetting: there is no place for a cache.
-        ExportFailed: it could not be cleared.
-    """
-    path = cache_file(Settings.from_environment())
-    if path is None:
-        raise InvalidSetting("There is no cache: the system does not say where your files are. Set POPSCORE_CACHE_DIR.")
-    if clear:
-        try:
-            clear_cache(path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ExportFailed(f"The score cache {path} could not be cleared: {reason}. Remove it yourself.") from error
-    state = cache_state(path)
-    return {"file": str(state.path), "scores": state.scores, "files": state.files, "size_bytes": state.size_bytes}
-
-
-def cache_text(state: Json) -> str:
-    """The same for people."""
-    rows = (
-        ("file", state["file"]),
-        ("scores", f"{state['scores']}"),
-        ("files", f"{state['files']} known by size and times"),
-        ("size", f"{state['size_bytes'] / 1e6:.1f} MB"),
-    )
-    return "".join(f"{name:<8}{printable(value)}\n" for name, value in rows)

@@ -1,15 +1,18 @@
-"""What commands write to the terminal, to a pipe or to a file: text that cannot do harm, progress, complaints."""
+"""What commands write to the terminal, to a pipe or to a file: answers, progress, complaints, the exit status."""
 
 import contextlib
 import os
-import shutil
 import sys
-import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
-_REDRAW_S = 0.1
-_BAR = 24  # letters
+from popscore.foreign_text import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+ALL_WELL, SOME_FAILED, NOTHING_DONE = 0, 1, 2
+"""Exit statuses."""
 
 
 class OutputFailed(Exception):
@@ -40,11 +43,6 @@ def complain(message: str) -> None:
         print(f"popscore: {printable(message)}", file=sys.stderr)
 
 
-def printable(text: str) -> str:
-    """Text from outside, such as a file name, that cannot move the cursor or break the line."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
 def colored(text: str, color: str) -> str:
     """Text in a colour, `#rrggbb`, if a person is looking."""
     if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
@@ -62,10 +60,7 @@ class Progress:
 
     def __init__(self, of: str = "photos") -> None:
         self._of = of
-        self._shown = sys.stderr is not None and sys.stderr.isatty()
-        self._started_s = time.monotonic()
-        self._drawn_s = 0.0
-        self._letters = 0
+        self._bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -73,32 +68,25 @@ class Progress:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self._letters:
-            self._draw("")
-            self._draw("")  # back to the beginning of the line
+        if self._bar is not None:
+            with contextlib.suppress(OSError):  # nobody looks any more
+                self._bar.close()
 
     def update(self, done: int, total: int | None) -> None:
-        """Show how far the work is, at most ten times a second."""
-        now_s = time.monotonic()
-        if not self._shown or now_s - self._drawn_s < _REDRAW_S:
+        """Show how far the work is."""
+        if sys.stderr is None or not sys.stderr.isatty():
             return
-        self._drawn_s = now_s
-        per_s = done / max(now_s - self._started_s, 1e-3)
-        if not total:
-            self._draw(f"{done} {self._of}, {per_s:.0f} per second")
-            return
-        full = _BAR * done // total
-        left_s = round((total - done) / max(per_s, 1e-3))
-        self._draw(
-            f"[{'#' * full}{'.' * (_BAR - full)}] {done} of {total} {self._of}, {per_s:.0f} per second, "
-            f"{left_s // 60}:{left_s % 60:02d} left"
-        )
-
-    def _draw(self, line: str) -> None:
-        line = line[: shutil.get_terminal_size().columns - 1]
-        # Blanks, not an escape sequence, take away what was longer: every terminal knows them.
-        text = f"\r{line}{' ' * (self._letters - len(line))}"
-        self._letters = len(line)
         with contextlib.suppress(OSError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            if self._bar is None:
+                from tqdm import tqdm  # where nobody looks, no command waits for it
+
+                left = ", {remaining} left" if total else ""
+                self._bar = tqdm(
+                    bar_format=f"{{bar:24}} {{n_fmt}} of {{total_fmt}} {self._of}, {{rate_noinv_fmt}}{left}",
+                    unit=f" {self._of}",
+                    leave=False,
+                    dynamic_ncols=True,
+                    file=sys.stderr,
+                )
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from popscore.errors import ExportFailed
-from popscore.photos.decode import looks_like_photo
-from popscore.photos.find import PHOTO_SUFFIXES
-from popscore.photos.sources import shortened
-
-_HEAD_BYTES = 512
+from popscore.files.kinds import HEAD_BYTES, PHOTO_SUFFIXES, photo_kind
+from popscore.files.opening import head_of
+from popscore.foreign_text import shortened
 
 
 def check_target(path: Path, *, photos: bool = False) -> None:
@@ -34,10 +32,9 @@ def check_target(path: Path, *, photos: bool = False) -> None:
                 raise ExportFailed(f"{name} was not written: it is a folder. Name a file in it.")
             if not stat.S_ISREG(found.st_mode):
                 raise ExportFailed(f"{name} was not written: it is not a regular file. Name another file.")
-            with open(path, "rb") as file:
-                looks = looks_like_photo(file.read(_HEAD_BYTES)) or path.suffix.lower() in PHOTO_SUFFIXES
-                if looks and not photos:
-                    raise ExportFailed(f"{name} was not written: a photo is there. Name another file.")
+            looks = photo_kind(head_of(path, HEAD_BYTES)) is not None or path.suffix.lower() in PHOTO_SUFFIXES
+            if looks and not photos:
+                raise ExportFailed(f"{name} was not written: a photo is there. Name another file.")
             if not os.access(path, os.W_OK):
                 raise ExportFailed(f"{name} was not written: it is write-protected. Name another file.")
         if not path.resolve().parent.is_dir():

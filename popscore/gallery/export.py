@@ -1,38 +1,32 @@
 """A ranking as files for other programs: CSV, ZIP, XMP. Each appears whole or not at all.
 
-`results` are written in their order. Where a photo's name is not where it lies, as in the app, `locate` tells
-where it lies.
+`results` are written in their order. Where a photo's name is not where it lies, as in the app, the photos that were
+ranked are given too, and a result's `index` says which of them it is.
 """
 
 import contextlib
 import csv
 import io
 import os
-import re
 import shutil
-import stat
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import BinaryIO
 
 from popscore.errors import ExportFailed, UnreadableImage
 from popscore.files.atomic import failure, replacing
+from popscore.files.opening import NotRegular, open_regular
+from popscore.foreign_text import cell, file_name, shortened
 from popscore.gallery import xmp
-from popscore.photos.sources import shortened
+from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, RankedPhoto, Ranking
 
-Locate = Callable[[RankedPhoto], Path]
+Photos = Sequence[NamedPhoto] | None
 Target = str | os.PathLike[str] | BinaryIO
 
-# What a spreadsheet takes for a formula, also after blanks and in the wide letters of East Asia, and an
-# apostrophe, so that the one that is put in front can always be told from one that was there.
-_FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@＝＋－＠]|[\t\r\n']")  # noqa: RUF001
-_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
-_MAX_NAME = 120  # letters, so at most 480 bytes of UTF-8; file systems allow 255 letters or bytes
-_MAX_NAME_BYTES = 200
 _ZIP_YEARS = (1980, 2107)
 
 
@@ -82,9 +76,7 @@ _COLUMNS = ["file", "rank", "score", "percentile", "label", "color", "width", "h
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return "" if value is None else value
+    return cell(value) if isinstance(value, str) else "" if value is None else value
 
 
 def _as_bytes(text: str) -> bytes:
@@ -97,7 +89,7 @@ def _as_bytes(text: str) -> bytes:
 # --- ZIP --------------------------------------------------------------------------------------------
 
 
-def write_zip(ranking: Ranking, target: Target, *, top: int | None = None, locate: Locate | None = None) -> Exported:
+def write_zip(ranking: Ranking, target: Target, *, top: int | None = None, photos: Photos = None) -> Exported:
     """Write the best photos into a ZIP archive: the files as they are, numbered `01_name.jpg`.
 
     Nothing is compressed, photos are already. The same photos give the same bytes. A photo that cannot be
@@ -107,41 +99,30 @@ def write_zip(ranking: Ranking, target: Target, *, top: int | None = None, locat
         ranking: its `results` are taken in their order.
         target: path, or a binary file to write to.
         top: how many; all by default.
-        locate: where a photo lies; where its name says, by default.
+        photos: those that were ranked; without them a photo lies where its name says.
 
     Raises:
         ExportFailed: it could not be written, or no photo could be read; a file that was there before is
             still there.
     """
-    photos = ranking.results[:top]
-    digits = max(2, len(str(len(photos))))
+    best = ranking.results[:top]
+    digits = max(2, len(str(len(best))))
     errors: list[FailedPhoto] = []
     with _written(target) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for number, photo in enumerate(photos, start=1):
-                location = _location(photo, locate)
+            for number, photo in enumerate(best, start=1):
+                location = _location(photo, photos)
                 try:
                     source = _opened(location, shortened(location.name))
                 except UnreadableImage as error:
                     errors.append(FailedPhoto(file=photo.file, error=error))
                     continue
                 with source:
-                    _store(archive, source, f"{number:0{digits}}_{safe_name(photo.file)}")
-        if len(errors) == len(photos):
+                    _store(archive, source, f"{number:0{digits}}_{file_name(photo.file)}")
+        if len(errors) == len(best):
             reason = str(errors[0].error) if errors else "There is no photo to put into it."
             raise ExportFailed(f"The ZIP was not written: no photo could be put into it. {reason}")
-    return Exported(written=len(photos) - len(errors), errors=tuple(errors))
-
-
-def safe_name(file: str) -> str:
-    """The last part of a path as a file name that every system takes, and that leads nowhere else."""
-    # Windows' rules know both kinds of slash; what came from Windows may be unpacked elsewhere.
-    name = _NOT_IN_A_NAME.sub("_", PureWindowsPath(file.replace(":", "_")).name).strip(". ")
-    stem, dot, suffix = name.rpartition(".")
-    if not dot or len(suffix) > 10:
-        stem, suffix = name, ""
-    kept = stem[:_MAX_NAME].encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
-    return f"{kept}{'.' + suffix if suffix else ''}" if kept else "photo"
+    return Exported(written=len(best) - len(errors), errors=tuple(errors))
 
 
 def _store(archive: zipfile.ZipFile, source: BinaryIO, name: str) -> None:
@@ -159,21 +140,18 @@ def _store(archive: zipfile.ZipFile, source: BinaryIO, name: str) -> None:
 
 def _opened(path: Path, name: str) -> BinaryIO:
     try:
-        # Non-blocking, because a named pipe would otherwise wait for a writer, for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        return open_regular(path)
+    except (IsADirectoryError, NotRegular) as error:
+        raise UnreadableImage(f"{name} could not be read again: it is no file any more. Check the folder.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableImage(f"{name} could not be read again: {reason}. Check the file.") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UnreadableImage(f"{name} could not be read again: it is no file any more. Check the folder.")
-    return os.fdopen(descriptor, "rb")
 
 
 # --- XMP --------------------------------------------------------------------------------------------
 
 
-def write_xmp(ranking: Ranking, *, locate: Locate | None = None) -> Exported:
+def write_xmp(ranking: Ranking, *, photos: Photos = None) -> Exported:
     """Write star ratings into side-cars beside the photos; the photos themselves stay as they are.
 
     Each photo has two, `photo.jpg.xmp` and `photo.xmp`, because programs differ, see `popscore.gallery.xmp`. Where
@@ -182,17 +160,17 @@ def write_xmp(ranking: Ranking, *, locate: Locate | None = None) -> Exported:
 
     Args:
         ranking: 1 to 5 stars for each of its `results`, by percentile, see `popscore.gallery.xmp.STARS_FROM`.
-        locate: where a photo lies; where its name says, by default.
+        photos: those that were ranked; without them a photo lies where its name says.
     """
     done: set[Path] = set()
     errors: list[FailedPhoto] = []
     for photo in ranking.results:
         reasons = []
-        for path in xmp.sidecar_paths(_location(photo, locate)):
+        for path in xmp.sidecar_paths(_location(photo, photos)):
             if path in done:
                 continue
             try:
-                _rate(_location(photo, locate), _as_found(path), xmp.stars(photo.percentile))
+                _rate(_location(photo, photos), _as_found(path), xmp.stars(photo.percentile))
                 done.add(path)
             except ExportFailed as error:
                 reasons.append(error)
@@ -211,7 +189,7 @@ def write_xmp_zip(ranking: Ranking, target: Target) -> Exported:
     used: dict[str, int] = {}
     with _written(target) as file, zipfile.ZipFile(file, "w") as archive:
         for photo in ranking.results:
-            name = safe_name(photo.file)
+            name = file_name(photo.file)
             used[name] = used.get(name, 0) + 1
             folder = f"{used[name]}/" if used[name] > 1 else ""
             for path in xmp.sidecar_paths(Path(folder) / name):
@@ -251,8 +229,8 @@ def _rate(photo: Path, sidecar: Path, rating: int) -> None:
 # --- targets ----------------------------------------------------------------------------------------
 
 
-def _location(photo: RankedPhoto, locate: Locate | None) -> Path:
-    return locate(photo) if locate else Path(photo.file)
+def _location(photo: RankedPhoto, photos: Photos) -> Path:
+    return Path(photo.file) if photos is None else photos[photo.index].location
 
 
 @contextlib.contextmanager

@@ -4,28 +4,27 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from itertools import pairwise
 
 from popscore.errors import InvalidSetting
-from popscore.models import ModelInfo
+from popscore.models.spec import ModelInfo
 from popscore.photos import similarity
-from popscore.photos.decode import PhotoSource
-from popscore.results import FailedPhoto, RankedPhoto, Ranking
-from popscore.scoring.scorer import Candidate, NameOf, ScoreCache, Scorer, load_scorer
+from popscore.photos.sources import NamedPhoto, PhotoSource
+from popscore.results import FailedPhoto, RankedPhoto, Ranking, competition_ranks
+from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 
 
 def rank_images(
-    photos: Iterable[PhotoSource],
+    photos: Iterable[PhotoSource | NamedPhoto],
     *,
     scorer: Scorer | None = None,
     top: int | None = None,
     group_similar: bool = False,
     on_progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    name_of: NameOf | None = None,
     cache: ScoreCache | None = None,
 ) -> Ranking:
     """Score photos and put the best one first.
 
     Args:
-        photos: paths, bytes, binary file objects or PIL images, in any mix and number.
+        photos: paths, bytes, binary file objects or PIL images, with or without names, in any mix and number.
         scorer: by default the one that the environment asks for.
         top: how many results to give; all by default.
         group_similar: put near-duplicates into groups; with `top`, give the best photo of each of the
@@ -34,7 +33,6 @@ def rank_images(
             has a length.
         cancelled: asked after each photo; once it answers True the work stops, and what was scored until
             then is ranked, with `stopped` set.
-        name_of: gives what to call a photo; the path as given, or the file's own name, by default.
         cache: remembers scores from one run to the next.
 
     Returns:
@@ -49,7 +47,7 @@ def rank_images(
     total = len(photos) if isinstance(photos, Sized) else None
     found: list[Candidate | FailedPhoto] = []
     stopped = False
-    candidates = scorer.candidates(photos, name_of=name_of, cache=cache)
+    candidates = scorer.candidates(photos, cache=cache)
     try:
         for candidate in candidates:
             found.append(candidate)
@@ -83,28 +81,21 @@ def rank(
     given = list(candidates)
     scored = [(index, found) for index, found in enumerate(given) if isinstance(found, Candidate)]
     scored.sort(key=lambda item: -item[1].photo.score)  # stable: equal scores stay in the order given
-    ranks = _ranks([candidate.photo.score for _, candidate in scored])
+    ranks = competition_ranks([candidate.photo.score for _, candidate in scored])
     groups = _groups([candidate for _, candidate in scored]) if group_similar else None
     shown = list(range(len(scored)))
     if groups is not None and top is not None:
         shown = _firsts(groups)
     shown, left_out = shown[:top], shown[top:] if top is not None else []
-    noise = model_noise(model)
+    noise = model.spec.likely_noise
     firsts = set(_firsts(groups)) if groups else set()
     gaps: list[float | None] = [_gap(scored, a, b) for a, b in pairwise(shown)]
     results = []
     for place, gap in zip(shown, [*gaps, None], strict=False):
         index, candidate = scored[place]
-        photo = candidate.photo
         results.append(
-            RankedPhoto(
-                file=photo.file,
-                score=photo.score,
-                percentile=photo.percentile,
-                label=photo.label,
-                color=photo.color,
-                width=photo.width,
-                height=photo.height,
+            RankedPhoto.of(
+                candidate.photo,
                 rank=ranks[place],
                 index=index,
                 gap=gap,
@@ -125,21 +116,8 @@ def rank(
     )
 
 
-def model_noise(model: ModelInfo) -> float:
-    """Score difference up to which the order of two photos is not to be trusted."""
-    return model.spec.likely_noise
-
-
 def _gap(scored: Sequence[tuple[int, Candidate]], place: int, lower: int) -> float:
     return scored[place][1].photo.score - scored[lower][1].photo.score
-
-
-def _ranks(best_first: Sequence[float]) -> list[int]:
-    ranks: list[int] = []
-    for place, score in enumerate(best_first):
-        tie = place > 0 and score == best_first[place - 1]
-        ranks.append(ranks[-1] if tie else place + 1)
-    return ranks
 
 
 def _groups(best_first: Sequence[Candidate]) -> list[int]:

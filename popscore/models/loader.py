@@ -1,19 +1,24 @@
 """One loader for a model from three places: the Hub, a local file, the embedded one."""
 
 import hashlib
+import math
 import threading
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from popscore.errors import ModelRefused, ModelUnavailable
-from popscore.models import hub
+from popscore.files.opening import NotRegular, limited_bytes
+from popscore.models.hub import download
+from popscore.models.network import MAX_MODEL_BYTES
 from popscore.models.session import ScoringSession, open_session
 from popscore.models.spec import ModelInfo
 from popscore.settings import Settings
 
 EMBEDDED_FILE = "embedded/model.onnx"
-_MAX_MODEL_BYTES = 1_000_000_000
+# After a fall-back the Hub is asked again at the first use of the model after this time, in the background.
+RETRY_AFTER_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -24,23 +29,65 @@ class LoadedModel:
     info: ModelInfo
 
 
-_loaded: dict[Settings, LoadedModel] = {}
+# What decides which model answers. Limits, say, do not, and a model is loaded once for all of them.
+_Choice = tuple[Path | None, str | None, str, str, str | None, bool]
+
+
+@dataclass
+class _Entry:
+    """A model in use, and when the Hub may be asked again if it is a stand-in."""
+
+    model: LoadedModel
+    retry_at_s: float = math.inf
+
+
+_loaded: dict[_Choice, _Entry] = {}
 _lock = threading.Lock()
 
 
 def load_model(settings: Settings) -> LoadedModel:
     """The model that the settings ask for: loaded at the first call, shared by all later ones.
 
-    Threads that come while it is being loaded wait for it.
+    Threads that come while it is being loaded wait for it. Where the embedded model stands in for one of the Hub,
+    the Hub is asked again after a while; nobody waits for that, and the model changes when it is there.
 
     Raises:
         ModelUnavailable: it could not be had, and there is no falling back.
         ModelRefused: it is not the model asked for, or not an image scorer.
     """
+    choice = _choice(settings)
     with _lock:
-        if settings not in _loaded:
-            _loaded[settings] = _load(settings)
-        return _loaded[settings]
+        if choice not in _loaded:
+            model = _load(settings)
+            _loaded[choice] = _Entry(model, math.inf if model.info.notice is None else _next_try_s())
+        entry = _loaded[choice]
+        if time.monotonic() >= entry.retry_at_s:
+            entry.retry_at_s = math.inf  # one try at a time
+            threading.Thread(target=_ask_again, args=(settings, entry), name="popscore-hub-again", daemon=True).start()
+        return entry.model
+
+
+def _choice(settings: Settings) -> _Choice:
+    return (
+        settings.model_path,
+        settings.model_repo,
+        settings.model_revision,
+        settings.model_file,
+        settings.model_sha256,
+        settings.strict,
+    )
+
+
+def _next_try_s() -> float:
+    return time.monotonic() + RETRY_AFTER_S
+
+
+def _ask_again(settings: Settings, entry: _Entry) -> None:
+    """Put the Hub's model in the place of its stand-in, if it can be had by now."""
+    try:
+        entry.model = _load_from_hub(settings, settings.model_repo or "")
+    except (ModelUnavailable, ModelRefused):
+        entry.retry_at_s = _next_try_s()
 
 
 def _load(settings: Settings) -> LoadedModel:
@@ -57,7 +104,7 @@ def _load(settings: Settings) -> LoadedModel:
 
 
 def _load_from_hub(settings: Settings, repo: str) -> LoadedModel:
-    found = hub.fetch(repo, settings.model_file, settings.model_revision)
+    found = download.fetch(repo, settings.model_file, settings.model_revision)
     file = f"{settings.model_file} of {repo}"
     try:
         content = _read_limited(found.location)
@@ -79,13 +126,15 @@ def _load_from_hub(settings: Settings, repo: str) -> LoadedModel:
 
 def _load_file(settings: Settings, location: Path) -> LoadedModel:
     try:
-        content = _read_limited(location) if location.is_file() else None
+        content = _read_limited(location)
+    except ModelRefused:
+        raise
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, NotRegular, ValueError) as error:
+        raise ModelUnavailable(f"There is no model file at {location}. Check POPSCORE_MODEL_PATH.") from error
     except OSError as error:
         raise ModelUnavailable(
             f"The model file {location} cannot be read: {error.strerror}. Check POPSCORE_MODEL_PATH."
         ) from error
-    if content is None:
-        raise ModelUnavailable(f"There is no model file at {location}. Check POPSCORE_MODEL_PATH.")
     sha256 = _checked_sha256(content, settings.model_sha256, file=location.name)
     session = open_session(content, file=location.name)
     info = ModelInfo(spec=session.spec, source="file", origin=location.name, sha256=sha256)
@@ -104,13 +153,13 @@ def _load_embedded(notice: str | None = None) -> LoadedModel:
 
 
 def _read_limited(location: Path) -> bytes:
-    size_bytes = location.stat().st_size
-    if size_bytes > _MAX_MODEL_BYTES:
+    content = limited_bytes(location, MAX_MODEL_BYTES)
+    if isinstance(content, int):
         raise ModelRefused(
-            f"{location.name} was refused: {size_bytes / 1e6:.0f} MB is more than popscore loads "
-            f"({_MAX_MODEL_BYTES / 1e6:.0f} MB). Use a smaller model."
+            f"{location.name} was refused: {content / 1e6:.0f} MB is more than popscore loads "
+            f"({MAX_MODEL_BYTES / 1e6:.0f} MB). Use a smaller model."
         )
-    return location.read_bytes()
+    return content
 
 
 def _checked_sha256(content: bytes, wanted: str | None, *, file: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads a ModelSpec from the `popscore.*` metadata of an ONNX file. Every value is checked."""
+"""A ModelSpec as the `popscore.*` metadata of an ONNX file: written, and read again with every value checked."""
 
 import json
 import math
@@ -9,9 +9,61 @@ from popscore.errors import ModelRefused
 from popscore.models.spec import Kind, ModelSpec, ResizeRule, Triple
 from popscore.scale import I2PA_REFERENCE_MEAN, I2PA_REFERENCE_STD
 
-PREFIX = "popscore."
+_PREFIX = "popscore."
+_FORMAT = "1"
 _MAX_TEXT = 4000
 _SIDE_RANGE = (16, 2048)
+
+
+def own_values(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The `popscore.*` values of a file, by name without the prefix; all others left out.
+
+    Args:
+        metadata: the file's metadata_props.
+    """
+    return {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
+
+
+def as_metadata(values: Mapping[str, str]) -> dict[str, str]:
+    """The values as the metadata of a file, with the prefix: what `own_values` takes apart."""
+    return {f"{_PREFIX}{name}": value for name, value in values.items()}
+
+
+def values_from_spec(spec: ModelSpec, **more: object) -> dict[str, str]:
+    """What a file of this spec says about itself; `spec_from_metadata` reads it back as the same spec.
+
+    Args:
+        spec: what the model is.
+        more: what else the file should say, by name.
+
+    Returns:
+        Texts by name, without the prefix; lists, objects and numbers as JSON, what is None left out.
+    """
+    values: dict[str, object] = {
+        "format": _FORMAT,
+        "name": spec.name,
+        "version": spec.version,
+        "kind": spec.kind,
+        "description": spec.description,
+        "input_size": list(spec.input_size),
+        "resize": spec.resize,
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+        "reference_mean": spec.reference_mean,
+        "reference_std": spec.reference_std,
+        "reference_population": spec.reference_population,
+        "win_scale": spec.win_scale,
+        "noise": spec.noise,
+        "license": spec.licence,
+        "training_data": spec.training_data,
+        "accuracy": dict(spec.accuracy),
+        **more,
+    }
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def spec_from_metadata(metadata: Mapping[str, str], *, file: str) -> ModelSpec | None:
@@ -27,7 +79,7 @@ def spec_from_metadata(metadata: Mapping[str, str], *, file: str) -> ModelSpec |
     Raises:
         ModelRefused: a key is missing or its value cannot be used; the message names the key.
     """
-    values = {key[len(PREFIX) :]: value for key, value in metadata.items() if key.startswith(PREFIX)}
+    values = own_values(metadata)
     if not values:
         return None
     read = _Reader(values, file)
@@ -66,7 +118,7 @@ class _Reader:
     def refusal(self, key: str, wanted: str) -> ModelRefused:
         found = self._values.get(key)
         what = "is missing" if found is None else f"is {found[:60]!r}"
-        return ModelRefused(f"{self._file} was refused: its metadata {PREFIX}{key} {what}; it must be {wanted}.")
+        return ModelRefused(f"{self._file} was refused: its metadata {_PREFIX}{key} {what}; it must be {wanted}.")
 
     def optional_text(self, key: str) -> str | None:
         value = self._values.get(key, "").strip()

@@ -23,32 +23,12 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
+from popscore.files.kinds import READABLE_PHOTOS, Kind, other_kind, photo_kind
 from popscore.photos.jpeg_scans import has_too_many_scans
-from popscore.photos.sources import (
-    MAX_DECODED_PIXELS,
-    MAX_PIXELS,
-    ImageLimits,
-    PhotoSource,
-    photo_name,
-    read_bytes,
-    shortened,
-    unread_bytes,
-)
-
-__all__ = [
-    "MAX_DECODED_PIXELS",
-    "MAX_PIXELS",
-    "ImageLimits",
-    "Photo",
-    "PhotoSource",
-    "looks_like_photo",
-    "photo_name",
-    "read_photo",
-]
+from popscore.photos.sources import MAX_PIXELS, ImageLimits, NamedPhoto, PhotoSource, named, read_bytes, unread_bytes
 
 Size = tuple[int, int]
 
-READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC"
 _FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "HEIF"}
 # Measured peaks, bytes per pixel: PNG with alpha 8, TIFF of floats 12, progressive JPEG 6 to 8, but WebP 16,
 # AVIF 9 to 13 and HEIC 7 to 9, whose decoders keep copies of their own. None came to more than 1.4 GB.
@@ -75,18 +55,13 @@ class Photo:
 
 
 def read_photo(
-    source: PhotoSource,
-    *,
-    name: str | None = None,
-    at_least: Size | None = None,
-    limits: ImageLimits | None = None,
+    photo: PhotoSource | NamedPhoto, *, at_least: Size | None = None, limits: ImageLimits | None = None
 ) -> Photo:
     """Decode a photo; of an animation, the first frame.
 
     Args:
-        source: path, bytes, binary file object (read from where it stands) or PIL image (as it is, and
-            left as it is).
-        name: what to call the photo in messages; the path's own name by default.
+        photo: path, bytes, binary file object (read from where it stands) or PIL image (as it is, and left as it
+            is), with or without a name.
         at_least: (width, height) that is enough. A JPEG is then decoded at 1/2, 1/4 or 1/8 of its size,
             as long as both sides stay at least this long. None decodes everything in full.
         limits: bytes and pixels to accept.
@@ -95,21 +70,17 @@ def read_photo(
         UnreadableImage: missing, empty, damaged, or not an image.
         ImageTooLarge: more bytes or pixels than the limits allow.
     """
-    name = photo_name(source) if name is None else shortened(name)
+    photo = named(photo)
+    source, name = photo.source, photo.short_name
     limits = limits or ImageLimits()
     if isinstance(source, Image.Image):
         content = unread_bytes(source, name, limits.max_bytes) if source.format in _FORMATS else None
         if content is None:
-            photo = _upright(source, name, at_least=None, limits=limits)
-            return replace(photo, pixels=source.copy()) if photo.pixels is source else photo
+            decoded = _upright(source, name, at_least=None, limits=limits)
+            return replace(decoded, pixels=source.copy()) if decoded.pixels is source else decoded
     else:
         content = read_bytes(source, name, limits.max_bytes)
     return _upright(_open(content, name), name, at_least=at_least, limits=limits)
-
-
-def looks_like_photo(head: bytes) -> bool:
-    """Whether a file that begins with these bytes, 512 or all of it, is of a kind that is read."""
-    return _file_type(head) is not None
 
 
 # --- opening ----------------------------------------------------------------------------------------
@@ -117,13 +88,13 @@ def looks_like_photo(head: bytes) -> bool:
 
 def _open(content: bytes, name: str) -> ImageFile:
     """Open without decoding."""
-    file_type = _file_type(content)
-    if file_type is None:
-        raise UnreadableImage(f"{name} could not be read: {_other_kind(content)}. Choose a {READABLE} file.")
-    if file_type is JpegImageFile and has_too_many_scans(content):
+    kind = photo_kind(content)
+    if kind is None:
+        raise UnreadableImage(f"{name} could not be read: {other_kind(content)}. Choose a {READABLE_PHOTOS} file.")
+    if kind == "jpeg" and has_too_many_scans(content):
         raise UnreadableImage(f"{name} could not be read: it has too many scans to be a photo. Save it again.")
     try:
-        image = file_type(io.BytesIO(content))
+        image = _file_type(kind)(io.BytesIO(content))
     except _PILLOW_LIMITS:
         raise _more_than_pillow_allows(name) from None
     except MemoryError:
@@ -135,36 +106,24 @@ def _open(content: bytes, name: str) -> ImageFile:
     return image
 
 
-_SIGNATURES: tuple[tuple[bytes, type[ImageFile]], ...] = (
-    (b"\xff\xd8\xff", JpegImageFile),  # of an MPO or an Ultra HDR photo it reads the first, main picture
-    (b"\x89PNG\r\n\x1a\n", PngImageFile),
-    (b"GIF87a", GifImageFile),
-    (b"GIF89a", GifImageFile),
-    (b"II*\0", TiffImageFile),
-    (b"MM\0*", TiffImageFile),
-    (b"II+\0", TiffImageFile),  # with 64-bit offsets
-    (b"MM\0+", TiffImageFile),
-)
-_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}  # bytes; "BM" alone also begins many a text
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+def _file_type(kind: Kind) -> type[ImageFile]:
+    if kind == "heif":
+        # Loaded only for HEIC: its libraries cost 20 ms of a cold start.
+        from pillow_heif import HeifImageFile
+
+        return HeifImageFile
+    return _FILE_TYPES[kind]
 
 
-def _file_type(content: bytes) -> type[ImageFile] | None:
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return WebPImageFile
-    if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BMP_HEADERS:
-        return BmpImageFile
-    if content[4:8] == b"ftyp":
-        end = min(int.from_bytes(content[:4], "big"), 256)
-        brands = {content[8:12], *(content[at : at + 4] for at in range(16, end, 4))}
-        if brands & {b"avif", b"avis"}:
-            return AvifImageFile
-        if brands & _HEIF_BRANDS:
-            # Loaded only for HEIC: its libraries cost 20 ms of a cold start.
-            from pillow_heif import HeifImageFile
-
-            return HeifImageFile
-    return next((file_type for start, file_type in _SIGNATURES if content.startswith(start)), None)
+_FILE_TYPES: dict[Kind, type[ImageFile]] = {
+    "jpeg": JpegImageFile,  # of an MPO or an Ultra HDR photo it reads the first, main picture
+    "png": PngImageFile,
+    "gif": GifImageFile,
+    "tiff": TiffImageFile,
+    "webp": WebPImageFile,
+    "bmp": BmpImageFile,
+    "avif": AvifImageFile,
+}
 
 
 # --- pixels -----------------------------------------------------------------------------------------
@@ -313,27 +272,6 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 _PILLOW_LIMITS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_OTHER_KINDS = (
-    (b"%PDF", "it is a PDF, not a photo"),
-    (b"PK\x03\x04", "it is a ZIP archive or an office document, not a photo"),
-    (b"\x1aE\xdf\xa3", "it is a video, not a photo"),
-    (b"<svg", "it is a drawing (SVG), not a photo"),
-    (b"<?xml", "it is a text (XML), not a photo"),
-    (b"<!doctype", "it is a web page, not a photo"),
-    (b"<html", "it is a web page, not a photo"),
-    (b"8bps", "it is a Photoshop file, which is not supported"),
-)
-
-
-def _other_kind(content: bytes) -> str:
-    if content[4:8] == b"ftyp":
-        return "it is a video, not a photo"
-    head = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"<?xml") and b"<svg" in head:
-        head = b"<svg"
-    return next(
-        (words for start, words in _OTHER_KINDS if head[:16].lower().startswith(start.lower())), "it is not an image"
-    )
 
 
 def _damaged(name: str, error: Exception) -> UnreadableImage:

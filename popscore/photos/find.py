@@ -12,22 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from popscore.errors import NoPhotosFound, PopscoreError, UnreadableImage
-from popscore.photos.decode import looks_like_photo
-from popscore.photos.sources import shortened
+from popscore.files.kinds import HEAD_BYTES, PHOTO_SUFFIXES, RAW_SUFFIXES, photo_kind
+from popscore.files.opening import head_of
+from popscore.foreign_text import shortened
 from popscore.results import FailedPhoto
 
-_PHOTO_KINDS = "jpg jpeg jpe jfif mpo png webp avif gif bmp dib tif tiff heic heif hif"
-# Most of them begin like a TIFF. popscore does not develop raw photos, and in a folder there is mostly a
-# JPEG beside each.
-_RAW_KINDS = (
-    "3fr ari arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
-)
-PHOTO_SUFFIXES = frozenset(f".{kind}" for kind in _PHOTO_KINDS.split())
-_RAW_SUFFIXES = frozenset(f".{kind}" for kind in _RAW_KINDS.split())
 # Thumbnails and remains that computers put beside photos.
 _FOLDERS_OF_COPIES = frozenset({"@eadir", "__macosx", "$recycle.bin", "lost+found", "system volume information"})
-# As many as a HEIC or AVIF file may need to say what it is.
-_HEAD_BYTES = 512
 _NUMBER_OR_LETTER = re.compile(r"\d{1,100}|.", re.DOTALL)
 
 
@@ -183,13 +174,12 @@ def _is_worth_trying(entry: os.DirEntry[str], found: os.stat_result | None) -> b
         return False
     if suffix in PHOTO_SUFFIXES:
         return True
-    return found is not None and suffix not in _RAW_SUFFIXES and _begins_like_a_photo(entry.path)
+    return found is not None and suffix not in RAW_SUFFIXES and _begins_like_a_photo(entry.path)
 
 
 def _begins_like_a_photo(path: str) -> bool:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return looks_like_photo(file.read(_HEAD_BYTES))
+        return photo_kind(head_of(path, HEAD_BYTES)) is not None
     except OSError:
         return False  # not called like a photo, and nothing says that it is one
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import BinaryIO, NoReturn
 from PIL import Image
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
+from popscore.files.opening import PHOTO, opened
+from popscore.foreign_text import shortened
 from popscore.settings import BYTES_PER_MB, Settings
 
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
@@ -20,8 +21,6 @@ PhotoSource = FileSource | Image.Image
 # formats are decoded whole, so their pixels are what memory has to hold; 89 is where Pillow begins to warn.
 MAX_PIXELS = 178_000_000
 MAX_DECODED_PIXELS = 89_000_000
-# A name comes from outside and goes into messages.
-_MAX_NAME = 120
 # The same PIL image may be in a list twice, and so in two threads that would move its one file position.
 _rereading = threading.Lock()
 
@@ -35,18 +34,43 @@ class ImageLimits:
     max_decoded_pixels: int = MAX_DECODED_PIXELS
 
 
-def photo_name(source: PhotoSource) -> str:
-    """What to call a photo in messages."""
-    if isinstance(source, (str, os.PathLike)):
-        return shortened(Path(source).name or os.fspath(source))
-    found = getattr(source, "filename", None) or getattr(source, "name", None)
-    return shortened(Path(found).name if isinstance(found, str) else "")
+@dataclass(frozen=True, slots=True)
+class NamedPhoto:
+    """A photo and what to call it, from the door that it comes in through to the answer that goes out.
+
+    Attributes:
+        source: path, bytes, binary file object or PIL image.
+        name: what the answer calls it; a path as it was given, or what a visitor called an upload.
+    """
+
+    source: PhotoSource
+    name: str
+
+    @property
+    def short_name(self) -> str:
+        """What to call it in messages: the last part of its name, at most 120 characters."""
+        return shortened(Path(self.name).name or self.name)
+
+    @property
+    def location(self) -> Path:
+        """Where its file lies.
+
+        Raises:
+            ValueError: the source is no path.
+        """
+        if not isinstance(self.source, (str, os.PathLike)):
+            raise ValueError(f"{self.short_name} is no file")
+        return Path(self.source)
 
 
-def shortened(name: str) -> str:
-    """A name of at most 120 characters, none of which moves the cursor or turns the text around."""
-    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
-    return (printable if len(printable) <= _MAX_NAME else printable[: _MAX_NAME - 1] + "…") or "the photo"
+def named(photo: PhotoSource | NamedPhoto) -> NamedPhoto:
+    """The photo with a name: the one that it has, a path as given, else the file's own name or `the photo`."""
+    if isinstance(photo, NamedPhoto):
+        return photo
+    if isinstance(photo, (str, os.PathLike)):
+        return NamedPhoto(photo, os.fspath(photo))
+    found = getattr(photo, "filename", None) or getattr(photo, "name", None)
+    return NamedPhoto(photo, shortened(Path(found).name if isinstance(found, str) else ""))
 
 
 def read_bytes(source: FileSource, name: str, max_bytes: int) -> bytes:
@@ -96,36 +120,23 @@ def unread_bytes(image: Image.Image, name: str, max_bytes: int) -> bytes | None:
 
 
 def _file_bytes(source: str | os.PathLike[str] | BinaryIO, name: str, max_bytes: int) -> bytes:
+    if isinstance(source, (str, os.PathLike)):
+        with opened(source, name=name, wanted=PHOTO) as file:
+            found_bytes = os.fstat(file.fileno()).st_size
+            if found_bytes > max_bytes:
+                _refuse_bytes(name, found_bytes, max_bytes)
+            return _all_of(file, name, max_bytes)
+    if not hasattr(source, "read"):
+        raise TypeError(f"a photo is a path, bytes, a binary file or a PIL image, not {type(source).__name__}")
     try:
-        if isinstance(source, (str, os.PathLike)):
-            with open(source, "rb", opener=_open_at_once) as file:
-                found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode):
-                    raise UnreadableImage(f"{name} could not be read: it is not a regular file. Choose a photo file.")
-                if found.st_size > max_bytes:
-                    _refuse_bytes(name, found.st_size, max_bytes)
-                return _all_of(file, name, max_bytes)
-        if not hasattr(source, "read"):
-            raise TypeError(f"a photo is a path, bytes, a binary file or a PIL image, not {type(source).__name__}")
         return _all_of(source, name, max_bytes)
     except PopscoreError:
         raise
-    except FileNotFoundError:
-        raise UnreadableImage(f"{name} could not be read: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise UnreadableImage(f"{name} is a folder, not a photo. Name the photos in it.") from None
-    except PermissionError:
-        raise UnreadableImage(f"{name} could not be read: permission denied. Check the file's permissions.") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnreadableImage(f"{name} could not be read: {reason}. Check the file.") from error
-    except ValueError as error:  # a path with a NUL or half a surrogate pair, a closed file
-        raise UnreadableImage(f"{name} could not be read: {error}. Check the path or file.") from None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Non-blocking, because opening a named pipe would otherwise wait for a writer, for ever."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except ValueError as error:  # a closed file
+        raise UnreadableImage(f"{name} could not be read: {error}. Check the file.") from None
 
 
 def _all_of(file: BinaryIO, name: str, max_bytes: int) -> bytes:

@@ -13,20 +13,19 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import PIL
 
-from popscore import scale
-from popscore.models import ModelInfo
-from popscore.photos.decode import PhotoSource
+from popscore.files.opening import open_regular
+from popscore.files.sqlite import Database
+from popscore.models.spec import ModelInfo
 from popscore.photos.similarity import SIGNATURE_BYTES
-from popscore.results import ScoredPhoto
-from popscore.scoring.cache_file import companions, connect, damaged_copy, prune
-from popscore.scoring.scorer import Candidate
+from popscore.photos.sources import PhotoSource
+from popscore.scoring.cache_file import SCHEMA, prune
+from popscore.scoring.scorer import Content
 
 # Raise it when decoding, preprocessing or the signature change, so that old scores are not used any more.
 SCORING_VERSION = 1
@@ -36,7 +35,6 @@ _RACY_NS = 2_000_000_000
 _BATCH = 200
 _DAY_S = 86_400
 _MAX_SIDE = 1_000_000
-_T = TypeVar("_T")
 _Stat = tuple[int, int, int, int]
 _Row = tuple[Any, ...]
 
@@ -65,13 +63,12 @@ class SqliteScoreCache:
     """
 
     def __init__(self, path: Path | None, *, model: ModelInfo, exact: bool, max_bytes: int) -> None:
-        self._path, self._model, self._max_bytes = path, model, max_bytes
+        self._path, self._max_bytes = path, max_bytes
+        self._file = None if path is None else Database(path, SCHEMA)
         # Another Pillow may decode a little differently.
         version = f"{SCORING_VERSION} {PIL.__version__} {'exact' if exact else 'scaled'}"
         self._prefix = hashlib.sha256(f"{model.sha256} {version}".encode()).digest()
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._mended = False
         self._readable = self._writable = True
         self._seen: dict[str, _Known] = {}  # photos being scored: from get() to put()
         self._new_scores: list[_Row] = []
@@ -92,34 +89,29 @@ class SqliteScoreCache:
 
     # --- ScoreCache ---------------------------------------------------------------------------------
 
-    def get(self, photo: PhotoSource) -> Candidate | None:
-        """The candidate of a photo file that was scored before; None for anything but a path."""
+    def get(self, photo: PhotoSource) -> Content | None:
+        """What is known of a photo file that was scored before; None for anything but a path."""
         if not self._readable or not isinstance(photo, (str, os.PathLike)):
             return None
-        path = os.fspath(photo)
-        found = self._file(path)
-        if found is None:
+        content, row = self._looked_up(os.fspath(photo)) or (b"", None)
+        if row is None:
             return None
-        content, row = found
-        candidate = self._candidate(path, row) if row else None
-        if candidate is not None and row is not None:
-            self.hits += 1
-            if row[5] != self._today:
-                self._used_scores.append(self._key(content))
-        return candidate
+        self.hits += 1
+        if row[5] != self._today:
+            self._used_scores.append(self._key(content))
+        return Content(*row[:5])
 
-    def put(self, photo: PhotoSource, candidate: Candidate) -> None:
-        """Remember a candidate, unless the file has changed since `get`."""
+    def put(self, photo: PhotoSource, content: Content) -> None:
+        """Remember what was found out, unless the file has changed since `get`."""
         if not isinstance(photo, (str, os.PathLike)):
             return
         path = os.fspath(photo)
         known = self._seen.pop(path, None)
         if known is None or not self._writable or _stat(path) != known.stat:
             return
-        if not known.settled and _content(path) != known.content:
+        if not known.settled and _hashed_content(path) != known.content:
             return
-        scored = candidate.photo
-        row = (scored.score, scored.width, scored.height, candidate.signature, candidate.taken_s)
+        row = (content.score, content.width, content.height, content.signature, content.taken_s)
         with self._lock:
             self._new_scores.append((self._key(known.content), *row, self._today))
             full = len(self._new_scores) >= _BATCH
@@ -129,16 +121,13 @@ class SqliteScoreCache:
     def close(self) -> None:
         """Write what is left, drop what was not used for longest, and let go of the file."""
         self._write(last=True)
-        with self._lock:
-            if self._connection is not None:
-                with suppress(sqlite3.Error):
-                    self._connection.close()
-                self._connection = None
-            self._readable = self._writable = False
+        if self._file is not None:
+            self._file.close()
+        self._readable = self._writable = False
 
     # --- looking up ---------------------------------------------------------------------------------
 
-    def _file(self, path: str) -> tuple[bytes, _Row | None] | None:
+    def _looked_up(self, path: str) -> tuple[bytes, _Row | None] | None:
         """Content of a file, and the row of its score; None if the file cannot be read."""
         found = _stat(path)
         if found is None or found[0] > self._max_bytes:
@@ -150,7 +139,7 @@ class SqliteScoreCache:
             if row[5] != self._today:
                 self._used_files.append(key)
         else:
-            hashed = _content(path)
+            hashed = _hashed_content(path)
             if hashed is None or _stat(path) != found:
                 return None
             content = hashed
@@ -166,20 +155,6 @@ class SqliteScoreCache:
             score = None
         return content, score
 
-    def _candidate(self, path: str, row: _Row) -> Candidate:
-        score, width, height, signature, taken_s, _used = row
-        spec, band = self._model.spec, scale.band(score)
-        photo = ScoredPhoto(
-            file=path,
-            score=score,
-            percentile=scale.percentile(score, mean=spec.reference_mean, std=spec.reference_std),
-            label=band.label,
-            color=band.color,
-            width=width,
-            height=height,
-        )
-        return Candidate(photo, signature=signature, taken_s=taken_s)
-
     def _key(self, content: bytes) -> bytes:
         return hashlib.sha256(self._prefix + content).digest()
 
@@ -193,57 +168,41 @@ class SqliteScoreCache:
         return self._guarded(fetch) if self._readable else None
 
     def _write(self, *, last: bool = False) -> None:
+        with self._lock:
+            scores, files, used_scores, used_files = waiting = (
+                self._new_scores,
+                self._new_files,
+                self._used_scores,
+                self._used_files,
+            )
+            self._new_scores, self._new_files, self._used_scores, self._used_files = [], [], [], []
+        if not any(waiting) or not self._writable:
+            return
+
         def write(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?)", self._new_scores)
-                connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", self._new_files)
-                touched = (("scores", "key", self._used_scores), ("files", "path", self._used_files))
-                for table, column, keys in touched:
+                connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?)", scores)
+                connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files)
+                for table, column, keys in (("scores", "key", used_scores), ("files", "path", used_files)):
                     update = f"UPDATE {table} SET used = ? WHERE {column} = ?"  # noqa: S608  fixed words
                     connection.executemany(update, [(self._today, key) for key in keys])
-                if last and self._new_scores:
+                if last and scores:
                     prune(connection)
-            for written in (self._new_scores, self._new_files, self._used_scores, self._used_files):
-                written.clear()
 
-        waiting = self._new_scores or self._new_files or self._used_scores or self._used_files
-        if waiting and self._writable:
-            self._guarded(write, writing=True)
+        self._guarded(write, writing=True)
 
-    def _guarded(self, action: Callable[[sqlite3.Connection], _T], *, writing: bool = False) -> _T | None:
-        with self._lock:
-            for _ in range(2):
-                if self._path is None:
-                    break
-                try:
-                    if self._connection is None:
-                        self._connection = connect(self._path)
-                    return action(self._connection)
-                except (sqlite3.Error, OSError) as error:
-                    if not self._mend(error):
-                        self._give_up(_reason(error), keep_reading=writing and self._connection is not None)
-                        return None
-        return None
-
-    def _mend(self, error: Exception) -> bool:
-        """Put a damaged file aside, once. It is kept, in case it was no cache of popscore's."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if self._mended or self._path is None or code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return False
-        self._mended = True
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+    def _guarded(self, action: Callable[[sqlite3.Connection], _Row | None], *, writing: bool = False) -> _Row | None:
+        if self._file is None:
+            return None
         try:
-            self._path.replace(damaged_copy(self._path))
-            for companion in companions(self._path):
-                companion.unlink(missing_ok=True)
-        except OSError:
-            return False
-        self.trouble = f"The score cache {self._path} was damaged. It was put aside, and a new one begun."
-        return True
+            return self._file.run(action)
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(_reason(error), keep_reading=writing and self._file.is_open)
+            return None
+        finally:
+            if self._file.put_aside and self.trouble is None:
+                self.trouble = f"The score cache {self._path} was damaged. It was put aside, and a new one begun."
 
     def _give_up(self, reason: str, *, keep_reading: bool = False) -> None:
         self._writable = False
@@ -283,16 +242,12 @@ def _stat(path: str) -> _Stat | None:
     return size, mtime_ns, ctime_ns, inode
 
 
-def _content(path: str) -> bytes | None:
+def _hashed_content(path: str) -> bytes | None:
     try:
-        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except (OSError, ValueError):
         return None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _reason(error: Exception) -> str:

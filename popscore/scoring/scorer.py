@@ -1,24 +1,24 @@
 """Photos in, scores out: decode, preprocess, run. One pipeline for one photo and for ten thousand."""
 
-import os
+import contextlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from popscore import scale
+from PIL import Image
+
+from popscore.cpus import usable_cpus
 from popscore.errors import PopscoreError
 from popscore.models import LoadedModel, load_model
-from popscore.models.preprocess import to_input
+from popscore.models.preprocess import Box, enough_pixels, to_input
+from popscore.models.session import Prediction
 from popscore.photos import decode, similarity
-from popscore.photos.decode import ImageLimits, PhotoSource
-from popscore.results import FailedPhoto, Outcome, ScoredPhoto
+from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
+from popscore.results import FailedPhoto, Outcome, ScoredPhoto, scored_photo
 from popscore.settings import Settings
 
-# A JPEG is decoded at no less than twice the model's input: mean pixel difference .20 of 255 against a
-# full decode, and rank correlation .998, at a third of the time.
-_DECODE_MARGIN = 2
 # Photos handed to the workers and not yet given out, per worker: a slow one does not stop the others at once.
 _AHEAD = 2
 
@@ -39,20 +39,34 @@ class Candidate:
     taken_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is found out about the content of a photo, whatever it is called: this is what can be remembered.
+
+    Attributes:
+        score: by one model, see `ScoreCache`.
+        width, height: of the upright photo, in pixels.
+        signature, taken_s: as in `Candidate`.
+    """
+
+    score: float
+    width: int
+    height: int
+    signature: bytes
+    taken_s: float | None
+
+
 class ScoreCache(Protocol):
-    """Remembers candidates from one run to the next. Called from several threads at once.
+    """Remembers contents from one run to the next, for one model. Called from several threads at once.
 
     A cache that cannot read or write its files remembers nothing, and never raises for it.
     """
 
-    def get(self, photo: PhotoSource) -> Candidate | None:
-        """What is known about this photo; it may carry the file name of another time."""
+    def get(self, photo: PhotoSource) -> Content | None:
+        """What is known about this photo."""
 
-    def put(self, photo: PhotoSource, candidate: Candidate) -> None:
+    def put(self, photo: PhotoSource, content: Content) -> None:
         """Remember what was found out about this photo."""
-
-
-NameOf = Callable[[PhotoSource], str]
 
 
 class Scorer:
@@ -65,62 +79,67 @@ class Scorer:
 
     Attributes:
         at_least: (width, height) of pixels that are enough for the model; None where photos are decoded in full.
+        model: what is known about the model.
+        limits: as given, or the usual ones.
     """
 
     def __init__(self, model: LoadedModel, *, limits: ImageLimits | None = None, exact: bool = False) -> None:
-        self._model = model
-        self._limits = limits or ImageLimits()
+        self._session = model.session
         self._spec = model.info.spec
-        height, width = self._spec.input_size
-        self.at_least = None if exact else (_DECODE_MARGIN * width, _DECODE_MARGIN * height)
+        self.limits = limits or ImageLimits()
+        self.at_least = None if exact else enough_pixels(self._spec)
         self.model = model.info
         self.exact = exact
 
-    def score(self, photo: PhotoSource, *, name: str | None = None) -> ScoredPhoto:
+    def predict(
+        self, pixels: Image.Image, *, box: Box | None = None, activation_map: bool = False, embedding: bool = False
+    ) -> Prediction:
+        """What the model says about pixels that are decoded already, or about a part of them, which is not copied.
+
+        Args:
+            pixels: upright, mode RGB, any size.
+            box: left, top, right, bottom of the part in pixels; all of them by default.
+            activation_map, embedding: give these too, where the model has them, from the same run.
+
+        Raises:
+            ScoringFailed: the model gave no usable score.
+            ValueError: the pixels are not RGB, or the box does not lie in them.
+        """
+        model_input = to_input(pixels, self._spec, box=box)
+        return self._session.predict(model_input, activation_map=activation_map, embedding=embedding)
+
+    def score(self, photo: PhotoSource | NamedPhoto, *, name: str | None = None) -> ScoredPhoto:
         """Score one photo.
 
         Args:
-            photo: path, bytes, binary file object or PIL image.
+            photo: path, bytes, binary file object or PIL image, with or without a name.
             name: what to call it; the path as given, or the file's own name, by default.
 
         Raises:
             UnreadableImage, ImageTooLarge: the photo cannot be read.
             ScoringFailed: the model gave no usable score.
         """
-        return self.candidate(photo, name=name).photo
+        known = named(photo)
+        return self.candidate(known if name is None else NamedPhoto(known.source, name)).photo
 
-    def candidate(self, photo: PhotoSource, *, name: str | None = None) -> Candidate:
-        """Score one photo, and take from it what ranking needs to know. Arguments and errors as `score`."""
-        file = name if name is not None else _file_label(photo)
-        decoded = decode.read_photo(photo, name=name, at_least=self.at_least, limits=self._limits)
-        score = float(self._model.session.run(to_input(decoded.pixels, self._spec))[0])
-        band = scale.band(score)
-        scored = ScoredPhoto(
-            file=file,
-            score=score,
-            percentile=scale.percentile(score, mean=self._spec.reference_mean, std=self._spec.reference_std),
-            label=band.label,
-            color=band.color,
-            width=decoded.width,
-            height=decoded.height,
-        )
-        return Candidate(scored, similarity.signature(decoded.pixels), decoded.taken_s)
+    def candidate(self, photo: PhotoSource | NamedPhoto) -> Candidate:
+        """Score one photo, and take from it what ranking needs to know. Errors as `score`."""
+        photo = named(photo)
+        return self._candidate(photo.name, self._content(photo))
 
-    def score_many(self, photos: Iterable[PhotoSource], *, workers: int | None = None) -> Iterator[Outcome]:
+    def score_many(
+        self, photos: Iterable[PhotoSource | NamedPhoto], *, workers: int | None = None
+    ) -> Iterator[Outcome]:
         """Score photos, in the order given, as results become ready. As `candidates`, with the scores alone."""
-        candidates = self.candidates(photos, workers=workers)
-        try:
+        with contextlib.closing(self.candidates(photos, workers=workers)) as candidates:
             for found in candidates:
                 yield found.photo if isinstance(found, Candidate) else found
-        finally:
-            candidates.close()
 
     def candidates(
         self,
-        photos: Iterable[PhotoSource],
+        photos: Iterable[PhotoSource | NamedPhoto],
         *,
         workers: int | None = None,
-        name_of: NameOf | None = None,
         cache: ScoreCache | None = None,
     ) -> Generator[Candidate | FailedPhoto]:
         """Score photos, in the order given, as results become ready: the one pipeline.
@@ -130,21 +149,16 @@ class Scorer:
         generator stops the work, and waits for the photos that are being worked on, one per worker.
 
         Args:
-            photos: any number; taken from the iterable only as fast as they are scored.
+            photos: any number, with or without names; taken from the iterable only as fast as they are scored.
             workers: photos in work at one time; by default one per CPU that the process may use.
-            name_of: gives what to call a photo; the path as given, or the file's own name, by default.
             cache: asked before a photo is read, told after it was scored.
         """
         count = workers or usable_cpus()
         pending: deque[Future[Candidate | FailedPhoto]] = deque()
-
-        def measured(photo: PhotoSource) -> Candidate | FailedPhoto:
-            return self._measured(photo, name_of, cache)
-
         with ThreadPoolExecutor(count, thread_name_prefix="popscore") as pool:
             try:
                 for photo in photos:
-                    pending.append(pool.submit(measured, photo))
+                    pending.append(pool.submit(self._measured, named(photo), cache))
                     if len(pending) > _AHEAD * count:
                         yield pending.popleft().result()
                 while pending:
@@ -153,21 +167,26 @@ class Scorer:
                 for future in pending:
                     future.cancel()
 
-    def _measured(
-        self, photo: PhotoSource, name_of: NameOf | None, cache: ScoreCache | None
-    ) -> Candidate | FailedPhoto:
-        name = name_of(photo) if name_of else None
-        file = name if name is not None else _file_label(photo)
-        try:
-            known = cache.get(photo) if cache else None
-            if known is not None:
-                return replace(known, photo=replace(known.photo, file=file))
-            candidate = self.candidate(photo, name=name)
-        except PopscoreError as error:
-            return FailedPhoto(file=file, error=error)
-        if cache:
-            cache.put(photo, candidate)
-        return candidate
+    def _measured(self, photo: NamedPhoto, cache: ScoreCache | None) -> Candidate | FailedPhoto:
+        content = cache.get(photo.source) if cache else None
+        if content is None:
+            try:
+                content = self._content(photo)
+            except PopscoreError as error:
+                return FailedPhoto(file=photo.name, error=error)
+            if cache:
+                cache.put(photo.source, content)
+        return self._candidate(photo.name, content)
+
+    def _content(self, photo: NamedPhoto) -> Content:
+        decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
+        score = self.predict(decoded.pixels).score
+        signature = similarity.signature(decoded.pixels)
+        return Content(score, decoded.width, decoded.height, signature, decoded.taken_s)
+
+    def _candidate(self, name: str, content: Content) -> Candidate:
+        photo = scored_photo(name, content.score, (content.width, content.height), self._spec)
+        return Candidate(photo, content.signature, content.taken_s)
 
 
 def load_scorer(settings: Settings | None = None, *, exact: bool = False) -> Scorer:
@@ -184,18 +203,3 @@ def load_scorer(settings: Settings | None = None, *, exact: bool = False) -> Sco
     settings = settings or Settings.from_environment()
     limits = ImageLimits(max_bytes=settings.max_image_bytes)
     return Scorer(load_model(settings), limits=limits, exact=exact)
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may use, which in a container is fewer than the machine has."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-            quota, period = file.read().split()
-        return max(1, min(allowed, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such limit here, or "max"
-        return max(1, allowed)
-
-
-def _file_label(photo: PhotoSource) -> str:
-    return os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else decode.photo_name(photo)

@@ -13,10 +13,6 @@ class ConversionRefused(PopscoreError, ValueError):
     """The weights are not those of a network that popscore converts, or the result is not good enough."""
 
 
-class PublishFailed(PopscoreError, OSError):
-    """The model did not get to the Hub; the message says what is there now."""
-
-
 class ToolMissing(PopscoreError, ImportError):
     """A package that only converting and training need is not installed."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from popscore.errors import PopscoreError
-from popscore.models import Json
+from popscore.models.spec import Json
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoint
 from popscore.ui.kit import explanation

@@ -14,14 +14,14 @@ from typing import BinaryIO
 from PIL import Image
 
 from popscore.errors import ExportFailed, InvalidSetting, UnreadableVideo, VideoTooLarge
-from popscore.gallery.ranking import model_noise
-from popscore.photos.sources import shortened
-from popscore.results import FailedPhoto
+from popscore.foreign_text import shortened
+from popscore.photos.sources import NamedPhoto
+from popscore.results import FailedPhoto, competition_ranks
 from popscore.scoring.scorer import Candidate, Scorer, load_scorer
 from popscore.settings import BYTES_PER_MB, Settings
-from popscore.video.decoding.files import Video, VideoLimits, clock, open_video
 from popscore.video.decoding.frames import Frame, Size
-from popscore.video.decoding.packets import Stop
+from popscore.video.decoding.opening import open_video
+from popscore.video.decoding.video import Stop, Video, VideoLimits, clock
 from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
 from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
@@ -76,7 +76,7 @@ def rank_video(
     for option, value in (("every", every), ("top", top)):
         if value < 1:
             raise InvalidSetting(f"{option}={value} cannot be used: it must be a whole number above 0.")
-    limits = limits or VideoLimits(max_bytes=Settings.from_environment().max_video_bytes)
+    limits = limits or VideoLimits.of(Settings.from_environment())
     scorer = scorer or load_scorer()
     file = name if name is not None else _label(video)
     kept = None if out is None else KeptFrames(top)
@@ -106,7 +106,7 @@ def frame_images(
     Raises:
         UnreadableVideo, VideoTooLarge: as `rank_video`.
     """
-    limits = limits or VideoLimits(max_bytes=Settings.from_environment().max_video_bytes)
+    limits = limits or VideoLimits.of(Settings.from_environment())
     stop = _Deadline(limits.max_seconds)
     with _opened(video, _label(video), limits, stop) as opened:
         for frame in opened.frames(sorted(set(indexes)), stop=stop):
@@ -165,7 +165,7 @@ class _Work:
         """Score few frames that are likely to be among the best; answers False if none of them may be shown."""
         keyframes = video.keyframes()
         keyframe_set = set(keyframes)
-        noise = model_noise(self._scorer.model)
+        noise = self._scorer.model.spec.likely_noise
         search = Search(keyframes, grid, video.sizes(), megapixels=video.pixels / 1e6, noise=noise)
         wanted = search.keyframes()
         while wanted:
@@ -188,7 +188,7 @@ class _Work:
         self._total += count
         waiting: deque[tuple[ScoredFrame, Frame | None]] = deque()
 
-        def pictures() -> Iterator[Image.Image]:
+        def pictures() -> Iterator[NamedPhoto]:
             for frame in frames:
                 picture = frame.image(self._scorer.at_least)
                 self._high_dynamic_range |= frame.high_dynamic_range
@@ -201,17 +201,17 @@ class _Work:
                     quality=quality(picture),
                 )
                 waiting.append((unscored, frame if self._kept else None))
-                yield picture
+                yield NamedPhoto(picture, self._file)
 
-        named = self._scorer.candidates(pictures(), name_of=lambda _: self._file)
-        with contextlib.closing(frames), contextlib.closing(named) as candidates:
+        scored = self._scorer.candidates(pictures())
+        with contextlib.closing(frames), contextlib.closing(scored) as candidates:
             for found in candidates:
                 unscored, frame = waiting.popleft()
                 if isinstance(found, Candidate):
-                    scored = replace(unscored, candidate=found)
-                    self._scored.append(scored)
+                    frame_scored = replace(unscored, candidate=found)
+                    self._scored.append(frame_scored)
                     if self._kept and frame:
-                        self._kept.offer(scored, frame)
+                        self._kept.offer(frame_scored, frame)
                 else:
                     self._failed.append(FailedPhoto(file=self._file, error=found.error))
                 if self._on_progress:
@@ -224,8 +224,8 @@ class _Work:
         frames = sorted(self._scored, key=lambda frame: frame.index)
         found_faults = faults(frames)
         chosen = moments([frame for frame, fault in zip(frames, found_faults, strict=True) if fault is None], top)
-        ranks = [1 + sum(other.score > frame.score for other in chosen) for frame in chosen]
-        results = [_result(frame, rank, self._file) for frame, rank in zip(chosen, ranks, strict=True)]
+        ranks = competition_ranks([frame.score for frame in chosen])
+        results = [_result(frame, rank) for frame, rank in zip(chosen, ranks, strict=True)]
         sheet = None
         if out is not None and results:
             results, sheet = self._write(video, results, out)
@@ -303,17 +303,12 @@ class _Work:
             yield f"Only {moments_words} found among {frames_words}. Look at more of them with a smaller `every`."
 
 
-def _result(frame: ScoredFrame, rank: int, file: str) -> RankedFrame:
-    photo = frame.scored.photo
-    return RankedFrame(
-        file=file,
-        score=photo.score,
-        percentile=photo.percentile,
-        label=photo.label,
-        color=photo.color,
+def _result(frame: ScoredFrame, rank: int) -> RankedFrame:
+    return RankedFrame.of(
+        frame.scored.photo,
+        rank=rank,
         width=frame.width,
         height=frame.height,
-        rank=rank,
         frame_index=frame.index,
         time_s=frame.time_s,
     )

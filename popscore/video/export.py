@@ -7,8 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from popscore.files.atomic import failure, replacing
-from popscore.gallery.export import safe_name
-from popscore.photos.sources import shortened
+from popscore.foreign_text import file_name, shortened
 
 _QUALITY = 95
 _SHEET_QUALITY = 90
@@ -104,4 +103,4 @@ def _columns(count: int, width: int, height: int) -> int:
 
 
 def _stem(video: str) -> str:
-    return safe_name(video).rsplit(".", 1)[0] or "video"
+    return file_name(video).rsplit(".", 1)[0] or "video"

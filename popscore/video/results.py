@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from popscore.errors import NothingToRank
-from popscore.models import Json, ModelInfo
+from popscore.models.spec import Json, ModelInfo
 from popscore.results import FailedPhoto, ScoredPhoto
 
 

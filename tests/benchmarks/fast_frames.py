@@ -18,7 +18,6 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from popscore.gallery.ranking import model_noise  # noqa: E402
 from popscore.scoring.scorer import load_scorer  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", default="25")
     options = parser.parse_args()
-    noise = model_noise(load_scorer().model)
+    noise = load_scorer().model.spec.likely_noise
     kept: list[bool] = []
     kept_by_search: list[bool] = []
     print(f"{'video':<40} {'scored':>11} {'CPU seconds':>15} {'ratio':>6} {'best':>15} {'below':>6}")

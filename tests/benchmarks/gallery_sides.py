@@ -19,9 +19,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from popscore import Scorer, Settings, load_scorer, rank_images
+from popscore.cpus import usable_cpus
 from popscore.models import load_model
 from popscore.models.preprocess import to_input
-from popscore.scoring.scorer import usable_cpus
 
 Measured = dict[str, float]
 _REPEATS = 9
@@ -87,7 +87,7 @@ def inference_only(model: str, photos: Sequence[str]) -> Measured:
     batch = np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)
 
     def infer(_path: str) -> None:
-        loaded.session.run(batch)
+        loaded.session.predict(batch)
 
     return _timed(infer, photos, lambda: _in_threads(infer, photos))
 

@@ -28,7 +28,8 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from popscore.video.decoding.files import VideoLimits, open_video  # noqa: E402
+from popscore.video.decoding.opening import open_video  # noqa: E402
+from popscore.video.decoding.video import VideoLimits  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 EVERY = 25

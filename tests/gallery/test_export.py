@@ -18,8 +18,10 @@ from rankings import ODD_NAMES, ranking
 from sidecars import rating_of
 
 from popscore.errors import ExportFailed, PopscoreError
+from popscore.foreign_text import file_name
 from popscore.gallery import xmp
-from popscore.gallery.export import Exported, safe_name, write_csv, write_xmp_zip, write_zip
+from popscore.gallery.export import Exported, write_csv, write_xmp_zip, write_zip
+from popscore.photos.sources import NamedPhoto
 from popscore.results import Ranking
 
 JPEG = saved(picture(), "JPEG")
@@ -116,12 +118,12 @@ def test_zip_holds_the_originals_numbered(folder: Path) -> None:
 
 def test_zip_is_the_same_every_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = []
-    places = [folder / "a.jpg", folder / "b.jpg"]
+    places = [NamedPhoto(folder / name, "same.jpg") for name in ("a.jpg", "b.jpg")]
     for zone in ("UTC", "Asia/Tokyo"):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         target = io.BytesIO()
-        write_zip(ranking("a.jpg", "b.jpg"), target, locate=lambda photo: places[photo.index])
+        write_zip(ranking("a.jpg", "b.jpg"), target, photos=places)
         contents.append(target.getvalue())
     monkeypatch.undo()
     time.tzset()
@@ -137,11 +139,11 @@ def test_zip_of_many_photos_sorts_by_name(folder: Path) -> None:
 
 def test_two_photos_of_one_name(folder: Path) -> None:
     """As in the app, where names are not places."""
-    places = [folder / "a.jpg", folder / "b.jpg"]
-    write_zip(ranking("same.jpg", "same.jpg"), "out.zip", locate=lambda photo: places[photo.index])
+    places = [NamedPhoto(folder / name, "same.jpg") for name in ("a.jpg", "b.jpg")]
+    write_zip(ranking("same.jpg", "same.jpg"), "out.zip", photos=places)
     with zipfile.ZipFile("out.zip") as archive:
         assert archive.namelist() == ["01_same.jpg", "02_same.jpg"]
-        assert [archive.read(name) for name in archive.namelist()] == [place.read_bytes() for place in places]
+        assert [archive.read(name) for name in archive.namelist()] == [place.location.read_bytes() for place in places]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +172,8 @@ def test_two_photos_of_one_name(folder: Path) -> None:
     ],
 )
 def test_names_in_an_archive_lead_nowhere(file: str, name: str) -> None:
-    assert safe_name(file) == name
-    assert len(f"0001_{safe_name(file)}".encode()) < 250
+    assert file_name(file) == name
+    assert len(f"0001_{file_name(file)}".encode()) < 250
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -269,7 +271,7 @@ def test_full_disk(tmp_path: Path, kind: str, existing: bool) -> None:
         target.write_bytes(before)
     call = "write_xmp(found)" if kind == "xmp" else f"write_{kind}(found, 'out')"
     code = f"""
-import resource, sys; sys.path.insert(0, {str(ROOT / "tests")!r})
+import resource, sys; sys.path.insert(0, {str(ROOT / "tests" / "support")!r})
 from rankings import ranking
 from popscore.gallery.export import *
 from popscore.errors import ExportFailed

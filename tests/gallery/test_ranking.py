@@ -12,7 +12,7 @@ from PIL import Image
 import popscore
 from popscore import Candidate, FailedPhoto, NothingToRank, RankedPhoto, Ranking, ScoredPhoto, Scorer, Settings
 from popscore.errors import InvalidSetting, UnreadableImage
-from popscore.gallery.ranking import model_noise, rank, rank_images
+from popscore.gallery.ranking import rank, rank_images
 from popscore.models import ModelInfo, ModelSpec
 from popscore.photos.similarity import SIGNATURE_BYTES
 
@@ -72,8 +72,8 @@ def test_too_close_to_call() -> None:
 
 def test_noise_of_a_model_that_does_not_state_it() -> None:
     silent = replace(MODEL, spec=replace(SPEC, noise=None, reference_std=2.0))
-    assert 0 < model_noise(silent) < 1
-    assert model_noise(replace(MODEL, spec=replace(SPEC, noise=None, reference_std=4.0))) == 2 * model_noise(silent)
+    assert 0 < silent.spec.likely_noise < 1
+    assert replace(SPEC, noise=None, reference_std=4.0).likely_noise == 2 * silent.spec.likely_noise
 
 
 def test_failures_beside_results() -> None:
@@ -275,7 +275,7 @@ def test_near_duplicates_are_grouped(scorer: Scorer, photos: dict[str, Path], tm
 
 def test_names_of_one_s_own(scorer: Scorer, tmp_path: Path) -> None:
     names = {grey(tmp_path, 10): "dark.png", grey(tmp_path, 200): "light.png", tmp_path / "none": "lost.png"}
-    ranking = rank_images(list(names), scorer=scorer, name_of=lambda photo: names[photo])  # type: ignore[index]
+    ranking = rank_images([popscore.NamedPhoto(photo, name) for photo, name in names.items()], scorer=scorer)
     assert [photo.file for photo in ranking.results] == ["light.png", "dark.png"]
     assert ranking.errors[0].file == "lost.png" and "lost.png" in str(ranking.errors[0].error)
 

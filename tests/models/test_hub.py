@@ -9,7 +9,7 @@ from commands import Finished, Run
 from hub_server import Hub, Repository
 from onnx_files import tiny
 
-from popscore.models import hub as popscore_hub
+from popscore.models.hub import download
 
 REPO = "someone/popularity"
 MODEL = tiny()
@@ -18,7 +18,7 @@ SHA256 = hashlib.sha256(MODEL).hexdigest()
 # The command line, waiting for the Hub for 1.5 seconds instead of 15.
 _IMPATIENT = """
 import sys
-from popscore.models import hub
+from popscore.models.hub import download as hub
 hub.PATIENCE_S = 1.5
 from popscore.cli.entry import main
 sys.exit(main())
@@ -218,7 +218,7 @@ def test_cache_that_cannot_be_written(run: Run, hub: Hub, repository: Repository
 
 
 def test_patience_is_shorter_than_the_retries_of_huggingface_hub() -> None:
-    assert popscore_hub.PATIENCE_S < 23
+    assert download.PATIENCE_S < 23
 
 
 def test_503_for_ever(run: Run, hub: Hub, repository: Repository, embedded_model: Path) -> None:

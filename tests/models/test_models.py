@@ -42,8 +42,7 @@ def test_bare_file_is_a_popscore_model(batch: int | str, output: str) -> None:
     shape = {"scalar": (), "[1]": (1,), "[N]": (batch,), "[N, 1]": (batch, 1)}[output]
     session = open_session(tiny(batch=batch, output_shape=shape), file="some.onnx")
     assert session.spec is I2PA_SPEC
-    scores = session.run(GREY)
-    assert scores.shape == (1,) and scores.dtype == np.float32 and scores[0] == pytest.approx(2.0)
+    assert session.predict(GREY).score == pytest.approx(2.0)
 
 
 def test_bare_file_has_the_i2pa_input_and_scale() -> None:
@@ -215,7 +214,7 @@ def test_other_files_are_never_read(
 def test_score_that_is_not_a_number(factor: float) -> None:
     session = open_session(tiny(factor=factor), file="some.onnx")
     with pytest.raises(ScoringFailed, match="no usable score"):
-        session.run(GREY)
+        session.predict(GREY)
 
 
 # --- the loader --------------------------------------------------------------------------------------
@@ -281,7 +280,7 @@ def test_threads_share_one_session(tmp_path: Path, resnet50_file: Path, cat: Pat
     def load_and_score(_: int) -> tuple[int, float]:
         together.wait()
         scorer = popscore.load_scorer(Settings(model_path=path))
-        return id(scorer._model.session.session), scorer.score(cat).score
+        return id(scorer._session.network), scorer.score(cat).score
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(load_and_score, range(8)))

@@ -31,7 +31,8 @@ from photos import (
 from PIL import Image
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
-from popscore.photos.decode import ImageLimits, photo_name, read_photo
+from popscore.photos.decode import read_photo
+from popscore.photos.sources import ImageLimits, NamedPhoto, named
 
 FORMATS = every_format(picture())
 
@@ -134,9 +135,9 @@ def test_a_named_pipe_and_a_device_do_not_hang(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["two\nlines.jpg", "\x1b[31mred\x1b[0m.jpg", "gpj.\u202ephoto", "x" * 10_000])
 def test_names_stay_short_and_printable(name: str, tmp_path: Path) -> None:
-    assert len(photo_name(name)) <= 120
+    assert len(named(name).short_name) <= 120
     refusal(tmp_path / name)
-    refusal(b"text", name=name)
+    refusal(NamedPhoto(b"text", name))
     file = io.BytesIO(b"text")
     file.name = name
     refusal(file)
@@ -243,7 +244,7 @@ def test_a_header_that_claims_too_many_pixels(name: str) -> None:
     content = BOMBS[name]()
     assert len(content) < 100_000
     started = time.perf_counter()
-    message = refusal(content, ImageTooLarge, name="bomb", at_least=(448, 448))
+    message = refusal(NamedPhoto(content, "bomb"), ImageTooLarge, at_least=(448, 448))
     assert time.perf_counter() - started < 2
     assert "bomb is too large: " in message
     assert "Save it smaller." in message
@@ -375,7 +376,7 @@ def test_a_photo_cut_short_is_refused_or_whole(name: str) -> None:
     refused = 0
     for share in (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99):
         try:
-            found = np.asarray(read_photo(content[: int(share * len(content))], name="cut").pixels)
+            found = np.asarray(read_photo(NamedPhoto(content[: int(share * len(content))], "cut")).pixels)
         except UnreadableImage as error:
             assert "cut could not be read" in str(error)
             refused += 1

@@ -74,7 +74,7 @@ def test_an_unchanged_file_is_not_even_read(
     opened: Open, scorer: popscore.Scorer, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = remember(opened(), scorer, photo)
-    monkeypatch.setattr(cache_module, "_content", lambda _path: pytest.fail("read again"))
+    monkeypatch.setattr(cache_module, "_hashed_content", lambda _path: pytest.fail("read again"))
     assert remember(opened(), scorer, photo) == first
 
 

@@ -13,6 +13,7 @@ from caches import Open, made, opener, remember
 from commands import ROOT, environment
 
 import popscore
+from popscore.files import sqlite
 from popscore.scoring import cache as cache_module
 from popscore.scoring import cache_file
 from popscore.scoring.cache_file import CacheState, cache_state, clear_cache
@@ -112,7 +113,7 @@ def test_a_place_that_cannot_be_written(
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(cache_module, "connect", refuse)
+        monkeypatch.setattr(sqlite, "connect", refuse)
     cache = opened()
     remember(cache, scorer, photo)
     assert "is not used" in str(cache.trouble) and "Scores are right, the next run is slower." in str(cache.trouble)

@@ -14,8 +14,9 @@ from PIL import Image
 
 import popscore
 from popscore import Candidate, FailedPhoto, Scorer, Settings
-from popscore.photos.decode import PhotoSource, read_photo
+from popscore.photos.decode import read_photo
 from popscore.photos.similarity import SIGNATURE_BYTES
+from popscore.photos.sources import NamedPhoto, PhotoSource
 
 
 @pytest.fixture
@@ -64,8 +65,7 @@ def test_candidate(scorer: Scorer, cat: Path) -> None:
 def test_order_does_not_depend_on_how_long_each_takes(scorer: Scorer, cat: Path) -> None:
     content = cat.read_bytes()
     files = [slow(content, 0.02 * (7 - number)) for number in range(8)]
-    names = {id(file): str(number) for number, file in enumerate(files)}
-    found = list(scorer.candidates(files, workers=4, name_of=lambda photo: names[id(photo)]))
+    found = list(scorer.candidates([NamedPhoto(file, str(number)) for number, file in enumerate(files)], workers=4))
     assert [outcome.photo.file for outcome in found if isinstance(outcome, Candidate)] == list("01234567")
 
 

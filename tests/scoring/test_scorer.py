@@ -16,9 +16,9 @@ from PIL import Image
 
 import popscore
 from popscore import FailedPhoto, ScoredPhoto, Scorer, Settings, UnreadableImage
+from popscore.cpus import usable_cpus
 from popscore.errors import ImageTooLarge, ScoringFailed
 from popscore.results import report
-from popscore.scoring.scorer import usable_cpus
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_usable_cpus() -> None:
 def test_usable_cpus_of_a_process_that_may_use_one(tmp_path: Path) -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from popscore.scoring.scorer import usable_cpus; print(usable_cpus())"
+        "from popscore.cpus import usable_cpus; print(usable_cpus())"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True)
     assert done.stdout == "1\n", done.stderr

@@ -80,7 +80,9 @@ def test_rank_images_gives_what_the_package_gives(client: Client, photos: dict[s
     Image.open(photos["cat"]).convert("RGB").save(again, quality=85)
     paths = [*photos.values(), broken, again]
     ranking = popscore.rank_images(
-        paths, scorer=popscore.load_scorer(Settings()), group_similar=True, name_of=lambda path: Path(path).name
+        [popscore.NamedPhoto(path, Path(path).name) for path in paths],
+        scorer=popscore.load_scorer(Settings()),
+        group_similar=True,
     )
     answer = client.predict(
         files=[handle_file(str(path)) for path in paths], top_k=0, group_similar=True, api_name="/rank_images"

@@ -12,7 +12,8 @@ from PIL import Image
 from video_clips import RATE, Clip, make_clip, number_of, numbered, silence
 
 from popscore.errors import UnreadableVideo, VideoTooLarge
-from popscore.video.decoding.files import Video, VideoLimits, clock, open_video
+from popscore.video.decoding.opening import open_video
+from popscore.video.decoding.video import Video, VideoLimits, clock
 
 KEYED = Clip(frames=100, options={"x264-params": "keyint=10:bframes=2"})
 FIRST_INDEX = {"movflags": "faststart"}

@@ -13,12 +13,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from popscore.errors import ModelRefused
+from popscore.errors import ModelRefused, ScoringFailed
 from popscore.files.atomic import check_target, replacing
-from popscore.models.metadata import PREFIX
+from popscore.files.opening import NotRegular, limited_bytes
+from popscore.foreign_text import shortened
+from popscore.models.metadata import as_metadata, own_values
+from popscore.models.network import MAX_MODEL_BYTES
 from popscore.models.preprocess import Input
 from popscore.models.session import ScoringSession, open_session
-from popscore.photos.sources import shortened
 from popscore.training.conversion.graphs import ACTIVATION_MAP, FEATURES, NotUnderstood, with_maps
 from popscore.training.conversion.quantise import MAX_SWAPPED, Int8Check, check, quantise, split_photos
 from popscore.training.conversion.records import (
@@ -29,12 +31,11 @@ from popscore.training.conversion.records import (
     Words,
     after_int8,
     own_spec,
-    to_metadata,
+    values_of,
 )
 from popscore.training.errors import ConversionRefused, require
 from popscore.training.photo_inputs import example_photos, inputs_of
 
-MAX_BYTES = 1_000_000_000
 MAX_DIFFERENCE = 1e-4  # between torch and ONNX, in units of the score
 _SAME_SCORE = 1e-5  # a bare file's score before and after its end was rearranged
 
@@ -67,7 +68,7 @@ class Conversion:
 @dataclass(frozen=True, kw_only=True)
 class _Converted:
     model: onnx.ModelProto
-    metadata: Mapping[str, str]
+    values: Mapping[str, str]
     weights: str
     compared_with: str
     difference: float
@@ -97,11 +98,11 @@ def convert(
     source_sha256 = hashlib.sha256(content).hexdigest()
     words = words or Words()
     converted = _from_weights(content, name, source_sha256, words) or _from_onnx(content, name, source_sha256, words)
-    metadata, remarks = converted.metadata, list(converted.remarks)
-    finished = _serialised(converted.model, metadata)
+    values, remarks = converted.values, list(converted.remarks)
+    finished = _serialised(converted.model, values)
     figures = None
     if int8_photos is not None:
-        finished, metadata, figures, unread = _as_int8(finished, metadata, int8_photos, force=force)
+        finished, figures, unread = _as_int8(finished, values, int8_photos, force=force)
         if unread:
             remarks.append(f"{unread} photos for --int8 could not be read and were left out.")
     open_session(finished, file=shortened(out.name))  # what is written is what popscore loads
@@ -129,25 +130,20 @@ def read_source(path: Path) -> bytes:
     """
     name = shortened(path.name or str(path))
     try:
-        if not path.is_file():
-            what = "it is a folder" if path.is_dir() else "it is not a regular file" if path.exists() else None
-            raise ConversionRefused(
-                f"{name} was refused: {what}. Name the file itself."
-                if what
-                else f"There is no file {name}. Check the path."
-            )
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_BYTES:
-            raise ConversionRefused(
-                f"{name} was refused: {size_bytes / 1e6:.0f} MB is more than popscore converts "
-                f"({MAX_BYTES / 1e6:.0f} MB). Save the weights alone: torch.save(model.state_dict(), file)."
-            )
-        content = path.read_bytes()
+        content = limited_bytes(path, MAX_MODEL_BYTES)
+    except FileNotFoundError as error:
+        raise ConversionRefused(f"There is no file {name}. Check the path.") from error
+    except (IsADirectoryError, NotRegular) as error:
+        what = "it is a folder" if isinstance(error, IsADirectoryError) else error.strerror
+        raise ConversionRefused(f"{name} was refused: {what}. Name the file itself.") from error
     except (OSError, ValueError) as error:
-        if isinstance(error, ConversionRefused):
-            raise
         reason = getattr(error, "strerror", None) or str(error)
         raise ConversionRefused(f"{name} cannot be read: {reason}. Check the path and its permissions.") from error
+    if isinstance(content, int):
+        raise ConversionRefused(
+            f"{name} was refused: {content / 1e6:.0f} MB is more than popscore converts "
+            f"({MAX_MODEL_BYTES / 1e6:.0f} MB). Save the weights alone: torch.save(model.state_dict(), file)."
+        )
     if not content:
         raise ConversionRefused(f"{name} was refused: it is empty. Download or copy it again.")
     if content.startswith(b"version https://git-lfs"):
@@ -190,8 +186,8 @@ def _from_weights(content: bytes, name: str, source_sha256: str, words: Words) -
     model = resnet50_model(weights)
     spec = AUTHORS_SPEC if authors else own_spec(words)
     origin = AUTHORS if authors else OWN
-    metadata = to_metadata(spec, weights=origin, source_sha256=source_sha256)
-    session = open_session(_serialised(model, metadata), file="the converted file")
+    values = values_of(spec, weights=origin, source_sha256=source_sha256)
+    session = open_session(_serialised(model, values), file="the converted file")
     photos = _example_inputs(session)
     difference = _largest_difference(torch_scores(weights, photos), _scores(session, photos))
     if not difference <= MAX_DIFFERENCE:
@@ -200,7 +196,7 @@ def _from_weights(content: bytes, name: str, source_sha256: str, words: Words) -
             f"{MAX_DIFFERENCE:g}. Its numbers are too large for 32 bits; check how the weights were trained."
         )
     return _Converted(
-        model=model, metadata=metadata, weights=origin, compared_with="torch", difference=difference, remarks=[]
+        model=model, values=values, weights=origin, compared_with="torch", difference=difference, remarks=[]
     )
 
 
@@ -215,10 +211,10 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
             ) from error
         raise
     model = onnx.ModelProto.FromString(content)
-    known = {item.key: item.value for item in model.metadata_props if item.key.startswith(PREFIX)}
+    known = own_values(before.network.metadata)
     if known and words:
         raise ConversionRefused(f"{name} says itself what it is. Leave out --name, --license and --training-data.")
-    metadata = known or to_metadata(own_spec(words), weights=OWN, source_sha256=source_sha256)
+    values = known or values_of(own_spec(words), weights=OWN, source_sha256=source_sha256)
     photos = _example_inputs(before)
     wanted = _scores(before, photos)
     remarks: list[str] = []
@@ -227,7 +223,7 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
     for free_batch in () if has_maps else (True, False):
         try:
             changed = with_maps(model, before.score_output, free_batch=free_batch)
-            after = open_session(_serialised(changed, metadata), file=name)
+            after = open_session(_serialised(changed, values), file=name)
             difference = _largest_difference(wanted, _scores(after, photos))
             if difference > _SAME_SCORE or (free_batch and not _batch_works(after, photos, wanted)):
                 continue
@@ -243,42 +239,40 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
     else:
         if not has_maps:
             remarks.append("No maps and no free batch were added: with them the scores would change. Metadata were.")
-    final = open_session(_serialised(model, metadata), file=name)
+    final = open_session(_serialised(model, values), file=name)
     return _Converted(
         model=model,
-        metadata=metadata,
-        weights=metadata.get(f"{PREFIX}weights", "as the file itself says"),
+        values=values,
+        weights=values.get("weights", "as the file itself says"),
         compared_with="the file as it was",
         difference=_largest_difference(wanted, _scores(final, photos)),
         remarks=remarks,
     )
 
 
-def _as_int8(
-    content: bytes, metadata: Mapping[str, str], folder: Path, *, force: bool
-) -> tuple[bytes, dict[str, str], Int8Check, int]:
+def _as_int8(content: bytes, values: Mapping[str, str], folder: Path, *, force: bool) -> tuple[bytes, Int8Check, int]:
     """The 8-bit copy with its metadata, what was measured, and how many photos could not be read."""
     session = open_session(content, file="the converted file")
-    if metadata.get(f"{PREFIX}precision") == "int8":
+    if values.get("precision") == "int8":
         raise ConversionRefused(
             "The model has 8-bit numbers already. Leave out --int8, or start from the float32 file."
         )
     calibration, held_back, unread = split_photos(folder, session)
     copy = onnx.ModelProto.FromString(quantise(content, session, calibration))
-    figures = check(session, _serialised(copy, metadata), held_back, calibrated_on=len(calibration))
+    figures = check(session, _serialised(copy, values), held_back, calibrated_on=len(calibration))
     if figures.swapped > MAX_SWAPPED and not force:
         raise ConversionRefused(
             f"The 8-bit copy was not written: it puts {100 * figures.swapped:.1f} % of the pairs of "
             f"{figures.held_back} photos held back in another order; {100 * MAX_SWAPPED:.0f} % is the limit. "
             "Calibrate on more photos of the kind that will be scored, leave out --int8, or insist with --force."
         )
-    described = after_int8(metadata, figures.to_json())
-    return _serialised(copy, described), described, figures, unread
+    return _serialised(copy, after_int8(values, figures.to_json())), figures, unread
 
 
-def _serialised(model: onnx.ModelProto, metadata: Mapping[str, str]) -> bytes:
-    others = {item.key: item.value for item in model.metadata_props if not item.key.startswith(PREFIX)}
-    helper.set_model_props(model, {**others, **metadata})
+def _serialised(model: onnx.ModelProto, values: Mapping[str, str]) -> bytes:
+    found = {item.key: item.value for item in model.metadata_props}
+    others = {key: value for key, value in found.items() if key not in as_metadata(own_values(found))}
+    helper.set_model_props(model, {**others, **as_metadata(values)})
     return bytes(model.SerializeToString(deterministic=True))
 
 
@@ -287,7 +281,7 @@ def _example_inputs(session: ScoringSession) -> list[Input]:
 
 
 def _scores(session: ScoringSession, photos: list[Input]) -> NDArray[np.float64]:
-    return np.array([session.run(photo)[0] for photo in photos], dtype=np.float64)
+    return session.scores(np.concatenate(photos))
 
 
 def _largest_difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -297,8 +291,7 @@ def _largest_difference(first: NDArray[np.float64], second: NDArray[np.float64])
 def _batch_works(session: ScoringSession, photos: list[Input], wanted: NDArray[np.float64]) -> bool:
     """Whether all photos at once get the scores that each gets alone."""
     try:
-        (found,) = session.session.run([session.score_output], {session.input_name: np.concatenate(photos)})
-    except Exception:  # noqa: BLE001 - onnxruntime's errors share no base class but Exception
+        found = session.scores(np.concatenate(photos), at_once=len(photos))
+    except ScoringFailed:
         return False
-    flat = np.asarray(found, dtype=np.float64).reshape(-1)
-    return flat.shape == wanted.shape and _largest_difference(flat, wanted) <= MAX_DIFFERENCE
+    return _largest_difference(found, wanted) <= MAX_DIFFERENCE

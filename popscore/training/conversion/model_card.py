@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from popscore import scale, words
-from popscore.models.metadata import PREFIX
 from popscore.models.spec import ModelInfo, ModelSpec
 from popscore.training.conversion.records import AUTHORS, OWN, PAPER
 
@@ -161,8 +160,3 @@ def _plain(text: str, *, keep: str = "") -> str:
     """Text from a file, as text: no line breaks, no table cells, no markup of its own."""
     flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return re.sub(r"[\\`*_\[\]<>|#]", lambda found: found[0] if found[0] in keep else f"\\{found[0]}", flat)
-
-
-def metadata_of(properties: Mapping[str, str]) -> dict[str, str]:
-    """The `popscore.*` values of a file, by name without the prefix."""
-    return {key.removeprefix(PREFIX): value for key, value in properties.items() if key.startswith(PREFIX)}

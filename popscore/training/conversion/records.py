@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from popscore.models.metadata import PREFIX
+from popscore.models.metadata import values_from_spec
 from popscore.models.spec import I2PA_SPEC, ModelSpec
 
 # Of model-resnet50.pth, as another project recorded it; see docs/popularity-model.md.
@@ -50,52 +50,27 @@ def own_spec(words: Words) -> ModelSpec:
     return replace(OWN_SPEC, name=words.name or OWN_SPEC.name, licence=words.licence, training_data=words.training_data)
 
 
-def to_metadata(spec: ModelSpec, *, weights: str, source_sha256: str) -> dict[str, str]:
-    """The metadata of a file; `models.metadata` reads them back as the same spec.
+def values_of(spec: ModelSpec, *, weights: str, source_sha256: str) -> dict[str, str]:
+    """What a converted file says about itself, by name.
 
     Args:
         spec: what the model is.
         weights: `AUTHORS` or `OWN`.
         source_sha256: of the file that was converted.
     """
-    values: dict[str, object] = {
-        "format": "1",
-        "name": spec.name,
-        "version": spec.version,
-        "kind": spec.kind,
-        "description": spec.description,
-        "input_size": list(spec.input_size),
-        "resize": spec.resize,
-        "mean": list(spec.mean),
-        "std": list(spec.std),
-        "reference_mean": spec.reference_mean,
-        "reference_std": spec.reference_std,
-        "reference_population": spec.reference_population,
-        "win_scale": spec.win_scale,
-        "license": spec.licence,
-        "training_data": spec.training_data,
-        "accuracy": dict(spec.accuracy),
-        "weights": weights,
-        "source_sha256": source_sha256,
-        "precision": "float32",
-    }
-    return {
-        f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in values.items()
-        if value is not None
-    }
+    return values_from_spec(spec, weights=weights, source_sha256=source_sha256, precision="float32")
 
 
-def after_int8(metadata: Mapping[str, str], check: Mapping[str, float]) -> dict[str, str]:
-    """The metadata of the file with 8-bit numbers, made from a file with these.
+def after_int8(values: Mapping[str, str], check: Mapping[str, float]) -> dict[str, str]:
+    """The values of the file with 8-bit numbers, made from a file with these.
 
     Figures that were measured before are no longer figures of this file, so their names say so.
 
     Args:
         check: what was measured on the photos held back, by name.
     """
-    changed = {**metadata, f"{PREFIX}precision": "int8", f"{PREFIX}int8_check": json.dumps(dict(check))}
-    accuracy = json.loads(metadata.get(f"{PREFIX}accuracy", "{}"))
+    changed = {**values, "precision": "int8", "int8_check": json.dumps(dict(check))}
+    accuracy = json.loads(values.get("accuracy", "{}"))
     if accuracy:
-        changed[f"{PREFIX}accuracy"] = json.dumps({f"{name}, before int8": value for name, value in accuracy.items()})
+        changed["accuracy"] = json.dumps({f"{name}, before int8": value for name, value in accuracy.items()})
     return changed

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from popscore.models.network import MAX_MODEL_BYTES
 from popscore.training.conversion.resnet50 import ResNet50
 from popscore.training.errors import ConversionRefused
 
 Weights = dict[str, NDArray[np.float32]]
 
-MAX_BYTES = 1_000_000_000  # of the file, and of what it unpacks to; ResNet-50 has 102 MB, a checkpoint three times that
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _COUNTER = "num_batches_tracked"  # files of PyTorch before 0.4.1 have none, and no score depends on it
 _SHOWN = 3  # layers to name per kind of difference
@@ -85,9 +85,9 @@ def _check_archive(content: bytes, file: str) -> None:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, struct.error) as error:
         raise _damaged(file) from error
     unpacked = sum(member.file_size for member in members)
-    if unpacked > MAX_BYTES:
+    if unpacked > MAX_MODEL_BYTES:
         raise ConversionRefused(
-            f"{file} was refused: it unpacks to {unpacked / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB. "
+            f"{file} was refused: it unpacks to {unpacked / 1e6:.0f} MB, more than {MAX_MODEL_BYTES / 1e6:.0f} MB. "
             "Save the weights alone: torch.save(model.state_dict(), file)."
         )
     if any("/code/" in member.filename or member.filename.endswith("/constants.pkl") for member in members):

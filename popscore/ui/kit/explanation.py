@@ -5,7 +5,7 @@ from html import escape
 
 from popscore import scale, words
 from popscore.errors import PopscoreError
-from popscore.models import ModelInfo
+from popscore.models.spec import ModelInfo
 from popscore.results import ScoredPhoto
 
 _CURVE_REACH = 3.2  # standard deviations to each side of the mean

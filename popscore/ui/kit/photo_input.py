@@ -12,7 +12,8 @@ from gradio.processing_utils import save_base64_to_cache, ssrf_protected_downloa
 from gradio.utils import get_upload_folder
 from httpx import HTTPError
 
-from popscore.ui.kit.uploads import Upload, checked_upload
+from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.uploads import checked_upload
 
 
 class PhotoInput(gr.Image):
@@ -24,7 +25,7 @@ class PhotoInput(gr.Image):
 
     is_template = True
 
-    def preprocess(self, payload: ImageData | None) -> Upload | None:  # type: ignore[override]
+    def preprocess(self, payload: ImageData | None) -> NamedPhoto | None:  # type: ignore[override]
         """Check where the file lies; do not open it."""
         if payload is None or not payload.path:  # the second is what a cleared photo looks like
             return None
@@ -50,7 +51,7 @@ class PhotosInput(gr.File):
         """The list as MCP clients are told of it; gradio_client sends uploads all the same."""
         return {"type": "array", "items": {"type": "string", "description": "an https: or data: address of a photo"}}
 
-    def preprocess(self, payload: SentPhotos | None) -> list[Upload]:  # type: ignore[override]
+    def preprocess(self, payload: SentPhotos | None) -> list[NamedPhoto]:  # type: ignore[override]
         """Check where the files lie; do not open them."""
         return [_fetched(sent) for sent in payload.root] if payload else []
 
@@ -62,7 +63,7 @@ def photos_input(**options: Any) -> PhotosInput:
     return made
 
 
-def _fetched(sent: FileData | str) -> Upload:
+def _fetched(sent: FileData | str) -> NamedPhoto:
     if isinstance(sent, FileData):
         return checked_upload(sent.path, sent.orig_name)
     try:

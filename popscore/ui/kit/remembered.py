@@ -3,8 +3,8 @@
 import threading
 from collections import OrderedDict
 
-from popscore.photos.decode import PhotoSource
-from popscore.scoring.scorer import Candidate
+from popscore.photos.sources import PhotoSource
+from popscore.scoring.scorer import Content
 
 _MOST = 20_000  # about 10 MB
 
@@ -13,20 +13,20 @@ class RememberedScores:
     """A ScoreCache in memory. Uploads lie in folders named by their content, so the path says which photo it is."""
 
     def __init__(self) -> None:
-        self._candidates: OrderedDict[str, Candidate] = OrderedDict()
+        self._contents: OrderedDict[str, Content] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, photo: PhotoSource) -> Candidate | None:
+    def get(self, photo: PhotoSource) -> Content | None:
         """What is known about an upload."""
         with self._lock:
-            known = self._candidates.get(str(photo))
+            known = self._contents.get(str(photo))
             if known is not None:
-                self._candidates.move_to_end(str(photo))
+                self._contents.move_to_end(str(photo))
             return known
 
-    def put(self, photo: PhotoSource, candidate: Candidate) -> None:
+    def put(self, photo: PhotoSource, content: Content) -> None:
         """Remember an upload; the one used longest ago is forgotten for it."""
         with self._lock:
-            self._candidates[str(photo)] = candidate
-            if len(self._candidates) > _MOST:
-                self._candidates.popitem(last=False)
+            self._contents[str(photo)] = content
+            if len(self._contents) > _MOST:
+                self._contents.popitem(last=False)

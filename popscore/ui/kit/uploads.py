@@ -1,25 +1,17 @@
 """Only files that a visitor uploaded are ever opened."""
 
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from popscore.photos.decode import READABLE
+from popscore.files.kinds import READABLE_PHOTOS
+from popscore.photos.sources import NamedPhoto
 
 # Gradio looks for files older than the second number every so often as the first says, in seconds.
 DELETE_UPLOADS = (600, 3000)
 KEEP_UPLOADS_WORDS = "within the hour"
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A photo that a visitor sent: where it lies on the server, and what the visitor called it."""
-
-    location: Path
-    name: str
 
 
 def download_folder() -> Path:
@@ -39,8 +31,8 @@ def remember_downloads(demo: gr.Blocks, folder: Path) -> None:
     demo.upload_file_set.update(str(path) for path in folder.iterdir())
 
 
-def checked_upload(path: str | None, name: str | None) -> Upload:
-    """The upload at `path`.
+def checked_upload(path: str | None, name: str | None) -> NamedPhoto:
+    """The upload at `path`, and what the visitor called it.
 
     Raises:
         gr.Error: the path does not lie in the upload folder, so it is not an upload.
@@ -48,5 +40,5 @@ def checked_upload(path: str | None, name: str | None) -> Upload:
     folder = Path(get_upload_folder()).resolve()
     location = Path(path or "").resolve()
     if not path or not location.is_relative_to(folder) or location == folder:
-        raise gr.Error(f"This is not an uploaded photo. Upload a {READABLE} file.", print_exception=False)
-    return Upload(location, Path(name).name if name and Path(name).name else location.name)
+        raise gr.Error(f"This is not an uploaded photo. Upload a {READABLE_PHOTOS} file.", print_exception=False)
+    return NamedPhoto(location, Path(name).name if name and Path(name).name else location.name)

@@ -6,7 +6,8 @@ A file of its own, because gradio writes a stub (video_input.pyi) beside compone
 import gradio as gr
 from gradio.data_classes import FileData
 
-from popscore.ui.kit.uploads import Upload, checked_upload
+from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.uploads import checked_upload
 
 
 class VideoInput(gr.File):
@@ -17,6 +18,6 @@ class VideoInput(gr.File):
 
     is_template = True
 
-    def preprocess(self, payload: FileData | None) -> Upload | None:  # type: ignore[override]
+    def preprocess(self, payload: FileData | None) -> NamedPhoto | None:  # type: ignore[override]
         """Check where the file lies; do not open it."""
         return checked_upload(payload.path, payload.orig_name) if payload else None

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,17 +10,18 @@ import gradio as gr
 from popscore import scale, words
 from popscore.errors import PopscoreError
 from popscore.gallery import export
-from popscore.gallery.ranking import model_noise, rank, rank_images
-from popscore.models import Json
+from popscore.gallery.ranking import rank, rank_images
+from popscore.models.spec import Json
+from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto
-from popscore.scoring.scorer import Candidate, NameOf, Scorer
+from popscore.scoring.scorer import Candidate, Scorer
 from popscore.ui.api import add_endpoint
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import photos_input
 from popscore.ui.kit.previews import data_address, preview
 from popscore.ui.kit.remembered import RememberedScores
-from popscore.ui.kit.uploads import Upload, checked_upload, download_folder, remember_downloads
+from popscore.ui.kit.uploads import checked_upload, download_folder, remember_downloads
 
 _SMALL_SIDE, _LARGE_SIDE = 360, 1600
 # Between two pictures of the work in progress; each carries all results so far.
@@ -36,7 +36,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     remembered = RememberedScores()
     settings = door.settings
 
-    def uploads_of(photos: object) -> list[Upload]:
+    def uploads_of(photos: object) -> list[NamedPhoto]:
         """What the page sent, checked: it comes from outside."""
         if not isinstance(photos, list) or not all(isinstance(photo, dict) for photo in photos):
             raise gr.Error("The list of photos did not arrive. Reload the page.", print_exception=False)
@@ -58,9 +58,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         except (PopscoreError, gr.Error) as error:
             yield {"phase": "error", "message": str(getattr(error, "message", error))}
             return
-        candidates = scorer.candidates(
-            [upload.location for upload in uploads], name_of=_names(uploads), cache=remembered
-        )
+        candidates = scorer.candidates(uploads, cache=remembered)
         shown_s = time.monotonic()
         try:
             for candidate in candidates:
@@ -87,10 +85,9 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         uploads = uploads_of(photos)
         try:
             ranking = rank_images(
-                [upload.location for upload in uploads],
+                uploads,
                 scorer=door.scorer(),
                 group_similar=True,
-                name_of=_names(uploads),
                 cache=remembered,
             )
             wanted = set(map(str, chosen))
@@ -99,7 +96,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
             folder = download_folder()
             path = folder / _DOWNLOADS[kind]
             if kind == "zip":
-                done = export.write_zip(kept, path, locate=lambda photo: uploads[photo.index].location)
+                done = export.write_zip(kept, path, photos=uploads)
             elif kind == "csv":
                 done = export.write_csv(kept, path)
             else:
@@ -112,7 +109,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
 
     preview_of.__name__ = "preview"
 
-    def rank_photos(files: list[Upload], top_k: int, group_similar: bool) -> Json:
+    def rank_photos(files: list[NamedPhoto], top_k: int, group_similar: bool) -> Json:
         """Rank photos, best first, by appeal, or by popularity where such a model is in use.
 
         Returns the model that answered, the results with rank, score, percentile, label, colour and the gap to the
@@ -129,11 +126,10 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         check_count(len(files))
         try:
             ranking = rank_images(
-                [upload.location for upload in files],
+                files,
                 scorer=door.scorer(),
                 top=top_k or None,
                 group_similar=group_similar,
-                name_of=_names(files),
                 cache=remembered,
             )
         except PopscoreError as error:
@@ -175,7 +171,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     )
 
 
-def _page_json(found: list[Candidate | FailedPhoto], uploads: list[Upload], scorer: Scorer, *, phase: str) -> Json:
+def _page_json(found: list[Candidate | FailedPhoto], uploads: list[NamedPhoto], scorer: Scorer, *, phase: str) -> Json:
     """What the page shows: the ranking so far, each result with the address of its upload."""
     ranking = rank(found, scorer.model, group_similar=True)
     results = []
@@ -195,11 +191,5 @@ def _page_json(found: list[Candidate | FailedPhoto], uploads: list[Upload], scor
         "results": results,
         "errors": [failed.to_json() for failed in ranking.errors],
         "scenes": ranking.scenes,
-        "noise": model_noise(scorer.model),
+        "noise": ranking.noise,
     }
-
-
-def _names(uploads: Sequence[Upload]) -> NameOf:
-    """What the visitor called each upload."""
-    names = {upload.location: upload.name for upload in uploads}
-    return lambda photo: names[Path(str(photo))]

@@ -8,14 +8,15 @@ import gradio as gr
 from PIL import Image
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
-from popscore.models import Json
+from popscore.models.spec import Json
+from popscore.photos.sources import NamedPhoto
 from popscore.ui.api import add_endpoint
 from popscore.ui.kit import explanation
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput
 from popscore.ui.kit.previews import preview
-from popscore.ui.kit.uploads import KEEP_UPLOADS_WORDS, Upload
+from popscore.ui.kit.uploads import KEEP_UPLOADS_WORDS
 from popscore.ui.tabs.examples import example, examples_strip
 
 _SHOWN_BY_BROWSERS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
@@ -28,7 +29,7 @@ _PRIVACY = f'<p class="ps-privacy">Scored on this server, deleted {KEEP_UPLOADS_
 def build_score_tab(door: ModelDoor) -> None:
     """Lay out the tab and wire its events; call inside a gr.Blocks context."""
 
-    def show_score(upload: Upload | None) -> Iterator[tuple[Any, str]]:
+    def show_score(upload: NamedPhoto | None) -> Iterator[tuple[Any, str]]:
         if upload is None:
             yield gr.skip(), explanation.empty_panel()
             return
@@ -57,7 +58,7 @@ def build_score_tab(door: ModelDoor) -> None:
         except PopscoreError as error:
             yield gr.skip(), explanation.error_panel(error)
 
-    def score_image(image: Upload | None) -> Json:
+    def score_image(image: NamedPhoto | None) -> Json:
         """Score one photo from what it shows: its appeal, or its popularity where such a model is in use.
 
         Returns the score (higher is better), the percentile among reference photos, a label (Excellent, Good,

@@ -10,13 +10,14 @@ from PIL import Image
 
 from popscore import scale
 from popscore.errors import PopscoreError
-from popscore.models import Json
+from popscore.models.spec import Json
+from popscore.photos.sources import NamedPhoto
 from popscore.ui.api import add_endpoint
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.previews import data_address, fitted
 from popscore.ui.kit.progress import Following
-from popscore.ui.kit.uploads import Upload, checked_upload, download_folder, remember_downloads
+from popscore.ui.kit.uploads import checked_upload, download_folder, remember_downloads
 from popscore.ui.kit.video_input import VideoInput
 from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
 
@@ -28,7 +29,7 @@ _AT_ONCE = 1
 
 def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     """Lay out the tab and wire its events; call inside the context of `demo`."""
-    limits = VideoLimits(max_bytes=door.settings.max_video_bytes)
+    limits = VideoLimits.of(door.settings)
 
     def show_best_frames(event: gr.EventData) -> Iterator[Json]:
         folder = download_folder()
@@ -79,7 +80,7 @@ def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         remember_downloads(demo, folder)
         return {"file": str(archive), "name": archive.name}
 
-    def best_frames(video: Upload | None, every_n: int, fast: bool, top_k: int) -> Json:
+    def best_frames(video: NamedPhoto | None, every_n: int, fast: bool, top_k: int) -> Json:
         """Find the best frames of a video, best first, by appeal, or by popularity where such a model is in use.
 
         Returns the model that answered, the results with frame index, time in seconds, score, percentile, label and
@@ -138,7 +139,7 @@ def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     )
 
 
-def _asked(event: gr.EventData) -> tuple[Upload, int, bool]:
+def _asked(event: gr.EventData) -> tuple[NamedPhoto, int, bool]:
     """What the page sent, checked: it comes from outside."""
     video, every = event.video, event.every
     if not isinstance(video, dict) or not isinstance(every, int):

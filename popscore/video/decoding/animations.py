@@ -12,12 +12,11 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from popscore.errors import UnreadableVideo, VideoTooLarge
+from popscore.errors import UnreadableVideo
 from popscore.video.decoding.capture import Capture
-from popscore.video.decoding.files import MAX_FRAME_PIXELS, VideoLimits
 from popscore.video.decoding.frames import Size, reduced_size
-from popscore.video.decoding.packets import Stop
 from popscore.video.decoding.plan import Sizes
+from popscore.video.decoding.video import Stop, VideoLimits, check_frame_size
 
 # Browsers show a frame of 10 ms and less for 100 ms, because old files say 0 and mean "as you like".
 _SHORTEST_MS, _INSTEAD_MS = 11, 100
@@ -54,7 +53,7 @@ class AnimationFrame:
 
 
 class AnimationFile:
-    """An animation, see `popscore.video.decoding.files.Video`.
+    """An animation, see `popscore.video.decoding.video.Video`.
 
     Args:
         path: of the file.
@@ -75,11 +74,7 @@ class AnimationFile:
         self._kind = GifImageFile if content[:3] == b"GIF" else WebPImageFile
         size, durations_ms = _gif_frames(content) if self._kind is GifImageFile else _webp_frames(content)
         self.pixels = size[0] * size[1]
-        if self.pixels > MAX_FRAME_PIXELS:
-            raise VideoTooLarge(
-                f"{name} is too large: {size[0]} x {size[1]} pixels, the limit is {MAX_FRAME_PIXELS / 1e6:.0f} "
-                "megapixels per frame. Save it smaller."
-            )
+        check_frame_size(name, *size)
         if not durations_ms:
             raise UnreadableVideo(f"{name} could not be read: it has no frames. Copy it again from where it came from.")
         if len(durations_ms) > limits.max_frames:

@@ -1,16 +1,13 @@
-"""From a video file to frames that know their index, their time and their size; decoding is PyAV's.
+"""Videos that PyAV decodes: frames that know their index, their time and their size.
 
-The only room that opens videos. The content decides what a file is, never its name.
+The content decides what a file is, never its name.
 """
 
 import os
-import stat
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Protocol
 
 import av
 import numpy as np
@@ -21,24 +18,27 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
-from popscore.errors import UnreadableVideo, VideoTooLarge
-from popscore.photos.decode import looks_like_photo
-from popscore.scoring.scorer import usable_cpus
-from popscore.settings import BYTES_PER_MB, Settings
-from popscore.video.decoding.capture import Capture, capture_of
+from popscore.cpus import usable_cpus
+from popscore.errors import UnreadableVideo
+from popscore.files.kinds import HEAD_BYTES
+from popscore.files.opening import head_of
+from popscore.video.decoding.capture import capture_of
 from popscore.video.decoding.frames import DecodedFrame, Frame, turn_of_frame
-from popscore.video.decoding.packets import Damage, Encrypted, Stop, Unexpected, counted, planned, read_timeline
+from popscore.video.decoding.packets import Damage, Encrypted, Unexpected, counted, planned, read_timeline
 from popscore.video.decoding.parallel import beside
 from popscore.video.decoding.plan import Part, Plan, Sizes, plan_frames, plan_keyframes
+from popscore.video.decoding.video import (
+    MAX_FRAME_PIXELS,
+    READABLE_VIDEOS,
+    Stop,
+    VideoLimits,
+    check_frame_size,
+    clock,
+)
 
-READABLE = "MP4, MOV, MKV, WebM or AVI"
-_HEAD_BYTES = 512
 # Demuxers that read one local file. Playlists (HLS, DASH, concat) are left out: they name other files and
 # addresses, which popscore would then open. Sound is among them so that it can be told from no media at all.
 _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,ivf,obu,mxf,dv,nut,mp3,wav,flac,aac"
-# 8K is 33 megapixels; a decoder holds up to 17 frames of 1.5 bytes per pixel.
-MAX_FRAME_PIXELS = 36_000_000
-_MAX_SIDE = 16_384
 _READ_TIMEOUT_S = 20.0
 # Each holds up to 17 frames. All together hold no more than one decoder of the largest frames may.
 _MAX_DECODERS = 4
@@ -48,125 +48,8 @@ _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 _DEFAULT_RATE = 25.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class VideoLimits:
-    """How much of a video popscore is willing to read, and for how long.
-
-    Attributes:
-        max_bytes: of the file.
-        max_frames: frames of the file, looked at or not; what lies behind is left out.
-        max_seconds: wall time for everything; what is not done by then is left out.
-    """
-
-    max_bytes: int = Settings().max_video_bytes
-    max_frames: int = 2_000_000
-    max_seconds: float = 900.0
-
-
-class Video(Protocol):
-    """A video whose timeline is known. One contract, whatever decodes it. Not for several threads at once.
-
-    No file stays open between two calls.
-
-    Attributes:
-        name: what to call it in messages.
-        frame_count: frames of the file, as far as that is known without decoding.
-        duration_s: to the end of the last frame, in seconds, as found, not as the header says.
-        pixels: of one frame, as the file says.
-        capture: what the file says about when it was taken.
-    """
-
-    name: str
-    frame_count: int
-    duration_s: float
-    pixels: int
-    capture: Capture
-
-    @property
-    def troubles(self) -> Sequence[str]:
-        """What was found to be wrong with the file so far, each the end of a sentence."""
-
-    def keyframes(self) -> Sequence[int]:
-        """Indexes of frames that can be decoded without any other, ascending."""
-
-    def sizes(self) -> Sizes:
-        """(frame_count,) bytes of each frame in the file, by index, as far as that is known."""
-
-    def frames(self, wanted: Sequence[int], *, stop: Stop, in_order: bool = True) -> Generator[Frame]:
-        """The frames of these indexes; those that cannot be decoded are left out.
-
-        Args:
-            wanted: indexes.
-            stop: asked often; once it answers True, no more frames come.
-            in_order: of display. False gives them as they come, which takes less time.
-        """
-
-    def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Generator[Frame]:
-        """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
-
-
-def open_video(path: str | os.PathLike[str], *, name: str, limits: VideoLimits, stop: Stop) -> Video:
-    """Open a video and read its timeline, without decoding it.
-
-    Args:
-        path: of the file.
-        name: what to call it in messages.
-        limits: bytes and frames to accept.
-        stop: asked often; once it answers True, the timeline ends there.
-
-    Raises:
-        UnreadableVideo: missing, empty, damaged, encrypted, without a video stream or without frames.
-        VideoTooLarge: more bytes than the limits allow, or too many pixels per frame.
-    """
-    head = _checked_head(path, name, limits)
-    if head[:6] in (b"GIF87a", b"GIF89a") or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        from popscore.video.decoding.animations import AnimationFile  # its decoders are needed for GIF and WebP only
-
-        return AnimationFile(path, name=name, limits=limits)
-    if looks_like_photo(head) and head[8:12] != b"avis":
-        raise UnreadableVideo(f"{name} is a photo, not a video. Score it as a photo, or choose a {READABLE} file.")
-    return VideoFile(path, name=name, limits=limits, stop=stop)
-
-
-def clock(time_s: float) -> str:
-    """Hours, minutes and seconds as people write them: 0:02, 4:00:00."""
-    seconds = max(0, round(time_s))
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
-
-
-def _checked_head(path: str | os.PathLike[str], name: str, limits: VideoLimits) -> bytes:
-    try:
-        # Non-blocking, because opening a named pipe would otherwise wait for a writer, for ever.
-        with open(path, "rb", opener=lambda file, flags: os.open(file, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise UnreadableVideo(f"{name} could not be read: it is not a regular file. Choose a video file.")
-            if not found.st_size:
-                raise UnreadableVideo(f"{name} could not be read: it is empty (0 bytes). Choose another file.")
-            if found.st_size > limits.max_bytes:
-                raise VideoTooLarge(
-                    f"{name} is too large: {found.st_size / BYTES_PER_MB:.1f} MB, the limit is "
-                    f"{limits.max_bytes / BYTES_PER_MB:g} MB. Cut it shorter, or raise POPSCORE_MAX_VIDEO_MB."
-                )
-            return file.read(_HEAD_BYTES)
-    except (UnreadableVideo, VideoTooLarge):
-        raise
-    except FileNotFoundError:
-        raise UnreadableVideo(f"{name} could not be read: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise UnreadableVideo(f"{name} is a folder, not a video. Name a video in it.") from None
-    except PermissionError:
-        raise UnreadableVideo(f"{name} could not be read: permission denied. Check the file's permissions.") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UnreadableVideo(f"{name} could not be read: {reason}. Check the file.") from error
-    except ValueError as error:  # a path with a NUL or half a surrogate pair
-        raise UnreadableVideo(f"{name} could not be read: {error}. Check the path.") from None
-
-
 class VideoFile:
-    """A video that PyAV reads. See `Video`; arguments and errors as `open_video`."""
+    """A video that PyAV reads, see `popscore.video.decoding.video.Video`; arguments and errors as `open_video`."""
 
     def __init__(self, path: str | os.PathLike[str], *, name: str, limits: VideoLimits, stop: Stop) -> None:
         self.name = name
@@ -325,13 +208,12 @@ class VideoFile:
 
     def _why_not(self) -> str:
         """Reason and next step for a file that does not open."""
-        with open(self._path, "rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = head_of(self._path, HEAD_BYTES)
         if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
             return "its index (moov) is missing or damaged, so the recording was cut off. Copy or record it again."
         if head[:4] in (b"\x1aE\xdf\xa3", b"RIFF"):
             return "the file is damaged. Copy it again from where it came from."
-        return f"it is not a video, or of a rare kind. Choose a {READABLE} file."
+        return f"it is not a video, or of a rare kind. Choose a {READABLE_VIDEOS} file."
 
     def _chosen_stream(self, container: InputContainer) -> VideoStream:
         streams = [stream for stream in container.streams.video if not stream.disposition & _COVER]
@@ -345,11 +227,7 @@ class VideoFile:
     def _check(self, stream: VideoStream) -> None:
         if stream.codec_context is None:
             raise UnreadableVideo(f"{self.name} could not be read: its codec is not supported. Convert it to H.264.")
-        if _pixels(stream) > MAX_FRAME_PIXELS or max(stream.width, stream.height) > _MAX_SIDE:
-            raise VideoTooLarge(
-                f"{self.name} is too large: {stream.width} x {stream.height} pixels, the limit is "
-                f"{MAX_FRAME_PIXELS / 1e6:.0f} megapixels per frame. Save it smaller."
-            )
+        check_frame_size(self.name, stream.width, stream.height)
 
     def _found_duration_s(self) -> float:
         times = self._timeline.times

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -13,8 +13,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from popscore.scoring.scorer import usable_cpus
+from popscore.cpus import usable_cpus
 from popscore.video.decoding.plan import LEAVE, SHOW, Part, Plan, Timeline, Times
+from popscore.video.decoding.video import Stop
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -28,8 +29,6 @@ _DECODING_TIMES = {"avi", "asf"}
 # Between two packets of a Matroska file lie block and cluster headers, tens of bytes.
 _MAX_GAP_BYTES = 1024
 _LAST_VCL_TYPE = 31  # HEVC: NAL units of pictures have types 0 to 31
-
-Stop = Callable[[], bool]
 
 
 class Unexpected(Exception):

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
+from popscore.video.decoding.video import Stop
+
 Item = TypeVar("Item")
-Stop = Callable[[], bool]
 
 # What lies between the threads and whoever takes the items, at most. A frame of 4K has 12 to 25 MB.
 _WAITING = 2

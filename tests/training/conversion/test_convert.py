@@ -15,7 +15,7 @@ from onnx_files import METADATA, tiny
 from pooled_networks import small_network
 
 import popscore
-from popscore.models.metadata import spec_from_metadata
+from popscore.models.metadata import as_metadata, spec_from_metadata
 from popscore.models.session import open_session
 from popscore.models.spec import ModelSpec
 from popscore.settings import Settings
@@ -41,16 +41,16 @@ def assert_same_scores(before: Path, after: Path, photos: dict[str, Path]) -> No
 
 
 def assert_maps_and_free_batch(path: Path, *, channels: int) -> None:
-    session = open_session(path.read_bytes(), file="model.onnx").session
+    session = open_session(path.read_bytes(), file="model.onnx").network
     outputs = {item.name: item.shape for item in session.get_outputs()}
     assert list(outputs) == ["output", "features", "activation_map"]
     assert outputs == {"output": ["N", 1], "features": ["N", channels, 7, 7], "activation_map": ["N", 7, 7]}
     batch = np.random.default_rng(0).random((3, 3, 224, 224), dtype=np.float32)
-    score, features, activation = session.run(None, {"input": batch})
+    score, features, activation = session.run({"input": batch}).values()
     assert features.shape == (3, channels, 7, 7)
     # The map explains the score exactly.
     assert activation.mean(axis=(1, 2)) == pytest.approx(score[:, 0], abs=1e-4)
-    alone = [session.run(["output"], {"input": batch[place : place + 1]})[0][0, 0] for place in range(3)]
+    alone = [session.run({"input": batch[place : place + 1]}, ["output"])["output"][0, 0] for place in range(3)]
     assert alone == pytest.approx(score[:, 0].tolist(), abs=1e-4)
 
 
@@ -120,7 +120,7 @@ def test_a_graph_for_one_photo_keeps_its_batch(tmp_path: Path, photos: dict[str,
     done, path = converted(tmp_path, small_network(fixed_reshape=True))
     assert "The batch stays as it is" in done.remarks[0]
     assert_same_scores(tmp_path / "bare.onnx", path, photos)
-    assert "activation_map" in {item.name for item in open_session(path.read_bytes(), file="").session.get_outputs()}
+    assert "activation_map" in {item.name for item in open_session(path.read_bytes(), file="").network.outputs}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_other_ends_get_metadata_alone(tmp_path: Path, photos: dict[str, Path], 
     assert len(done.remarks) == 1 and reason in done.remarks[0] and "No maps" in done.remarks[0]
     assert done.difference == 0
     session = open_session(path.read_bytes(), file="model.onnx")
-    assert [item.name for item in session.session.get_outputs()] == ["output"]
+    assert [item.name for item in session.network.outputs] == ["output"]
     assert session.spec.name == records.OWN_SPEC.name
 
 
@@ -156,8 +156,8 @@ def test_the_same_file_every_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", [records.AUTHORS_SPEC, records.OWN_SPEC])
 def test_metadata_are_read_back_as_they_were_written(spec: ModelSpec) -> None:
-    metadata = records.to_metadata(spec, weights=records.OWN, source_sha256="0" * 64)
-    assert spec_from_metadata(metadata, file="x") == spec
+    values = records.values_of(spec, weights=records.OWN, source_sha256="0" * 64)
+    assert spec_from_metadata(as_metadata(values), file="x") == spec
 
 
 def test_only_the_authors_weights_claim_the_papers_figure() -> None:

@@ -29,8 +29,8 @@ SHA256 = hashlib.sha256(MODEL).hexdigest()
 _HASTY = """
 import sys, time
 time.sleep = lambda seconds: None
-from popscore.training.conversion import publish
-publish.PATIENCE_S = 0.5
+from popscore.models.hub import upload
+upload.PATIENCE_S = 0.5
 from popscore.cli.entry import main
 sys.exit(main())
 """

@@ -10,7 +10,7 @@ from onnx import TensorProto
 from pooled_networks import fragile_network, small_network
 
 import popscore
-from popscore.models.metadata import spec_from_metadata
+from popscore.models.metadata import as_metadata, spec_from_metadata
 from popscore.models.session import open_session
 from popscore.training.conversion import records
 from popscore.training.conversion.convert import convert
@@ -43,13 +43,12 @@ def test_int8(tmp_path: Path, many_photos: Path) -> None:
     assert check is not None and (check.calibrated_on, check.held_back) == (12, 12)
     assert 0 < check.drift_mean <= check.drift_max < check.spread
     session = open_session((tmp_path / "int8.onnx").read_bytes(), file="")
-    metadata = session.session.get_modelmeta().custom_metadata_map
+    metadata = session.network.metadata
     assert metadata["popscore.precision"] == "int8"
     assert json.loads(metadata["popscore.int8_check"])["held_back"] == 12
     # Maps and batch are still there; only numbers became smaller.
-    score, activation = session.session.run(
-        ["output", "activation_map"], {"input": np.full((2, 3, 224, 224), 0.5, np.float32)}
-    )
+    found = session.network.run({"input": np.full((2, 3, 224, 224), 0.5, np.float32)}, ["output", "activation_map"])
+    score, activation = found.values()
     assert activation.mean(axis=(1, 2)) == pytest.approx(score[:, 0], abs=1e-4)
     kinds = {item.data_type for item in onnx.load(tmp_path / "int8.onnx").graph.initializer}
     assert {TensorProto.INT8, TensorProto.UINT8} <= kinds
@@ -68,8 +67,8 @@ def test_int8_that_swaps_too_many_pairs_is_refused(tmp_path: Path, many_photos: 
 
 
 def test_accuracy_that_was_measured_before_int8_says_so() -> None:
-    before = records.to_metadata(records.AUTHORS_SPEC, weights=records.AUTHORS, source_sha256=records.AUTHORS_SHA256)
-    after = spec_from_metadata(records.after_int8(before, {"held_back": 10}), file="x")
+    before = records.values_of(records.AUTHORS_SPEC, weights=records.AUTHORS, source_sha256=records.AUTHORS_SHA256)
+    after = spec_from_metadata(as_metadata(records.after_int8(before, {"held_back": 10})), file="x")
     assert after is not None and after.accuracy == {"pairwise accuracy in the paper, before int8": 0.7665}
 
 

@@ -7,6 +7,7 @@ from onnx_files import tiny
 
 import popscore
 from popscore import words
+from popscore.models.metadata import as_metadata
 from popscore.scoring.scorer import Scorer
 from popscore.settings import Settings
 from popscore.training.conversion import records
@@ -15,7 +16,7 @@ from popscore.ui.kit import explanation
 
 @pytest.fixture(params=[records.AUTHORS_SPEC, records.OWN_SPEC], ids=["authors", "own"])
 def scorer(request: pytest.FixtureRequest, tmp_path: Path) -> Scorer:
-    metadata = records.to_metadata(request.param, weights=records.OWN, source_sha256="0" * 64)
+    metadata = as_metadata(records.values_of(request.param, weights=records.OWN, source_sha256="0" * 64))
     (tmp_path / "model.onnx").write_bytes(tiny(metadata=metadata))
     return popscore.load_scorer(Settings(model_path=tmp_path / "model.onnx"))
 

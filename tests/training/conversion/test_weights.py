@@ -127,9 +127,9 @@ def test_convert(tmp_path: Path, state: State, photos: dict[str, Path], form: st
         "features": ["N", 2048, 7, 7],
         "activation_map": ["N", 7, 7],
     }
-    session = popscore.load_scorer(Settings(model_path=tmp_path / "model.onnx"))._model.session.session
+    session = popscore.load_scorer(Settings(model_path=tmp_path / "model.onnx"))._session.network
     batch = np.random.default_rng(0).random((3, 3, 224, 224), dtype=np.float32)
-    score, features, activation = session.run(None, {"input": batch})
+    score, features, activation = session.run({"input": batch}).values()
     net = random_resnet50()
     if "half" in form:
         net.load_state_dict({n: v.half().float() if v.is_floating_point() else v for n, v in net.state_dict().items()})

@@ -9,8 +9,10 @@ from PIL import Image
 from video_clips import RATE, Clip, make_clip, number_of, numbered
 
 from popscore.video.decoding import files
-from popscore.video.decoding.files import Video, VideoFile, VideoLimits, open_video
+from popscore.video.decoding.files import VideoFile
 from popscore.video.decoding.frames import Frame
+from popscore.video.decoding.opening import open_video
+from popscore.video.decoding.video import Video, VideoLimits
 
 EVERY = 7
 FRAMES = 60

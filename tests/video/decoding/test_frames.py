@@ -11,8 +11,9 @@ from PIL import Image
 from video_clips import SIZE, Clip, make_clip
 
 from popscore.video.decoding.capture import capture_of
-from popscore.video.decoding.files import VideoLimits, open_video
 from popscore.video.decoding.frames import Frame, reduced_size, turn_of
+from popscore.video.decoding.opening import open_video
+from popscore.video.decoding.video import VideoLimits
 
 RED, GREEN, BLUE, GREY = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 220)
 

@@ -1,8 +1,5 @@
-"""The Hugging Face Hub: the only code of popscore that uses the network."""
+"""A model file from the Hugging Face Hub, or from the local cache."""
 
-import logging
-import os
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -10,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from popscore.errors import ModelUnavailable
+from popscore.models.hub.client import SHA256, ClientUnusable, started
 
 # A Hub that answers 503 keeps huggingface_hub retrying for 23 s. People who wait for a page do not wait
 # that long: after this many seconds without a new byte popscore stops waiting.
@@ -17,7 +15,6 @@ PATIENCE_S = 15.0
 # huggingface_hub reports progress once per chunk, and its chunks of 10 MB would look like silence on a
 # slow line. With these, anything faster than 1.1 kB per second counts as alive.
 _CHUNK_BYTES = 16 * 1024
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class HubFile:
             blob = self.location.readlink().name
         except OSError:
             return None
-        return blob if _SHA256.fullmatch(blob) else None
+        return blob if SHA256.fullmatch(blob) else None
 
     def discard(self) -> None:
         """Remove the file from the cache, so that the next start gets it anew."""
@@ -61,14 +58,9 @@ def fetch(repo: str, file: str, revision: str) -> HubFile:
     """
     what = f"The model {file} of {repo} at {revision} could not be had"
     try:
-        # Imported here: it costs a cold start of the embedded model nothing. The constants, which read
-        # HF_* variables, come first: an error in them would otherwise be printed to standard output.
-        import huggingface_hub.constants  # noqa: F401
-        from huggingface_hub import errors, try_to_load_from_cache
-    except (ImportError, ValueError) as error:
-        reason = f"huggingface_hub does not start ({error}). Check the HF_* variables."
-        raise ModelUnavailable(f"{what}: {reason}") from error
-
+        hub = started()
+    except ClientUnusable as error:
+        raise ModelUnavailable(f"{what}: {error}") from error
     heartbeat = _Heartbeat()
     answer: list[str] = []
     failure: list[Exception] = []
@@ -87,9 +79,9 @@ def fetch(repo: str, file: str, revision: str) -> HubFile:
         worker.join(timeout=0.05)
     if answer:
         return _hub_file(answer[0], file)
-    if not failure or not isinstance(failure[0], (errors.HfHubHTTPError, errors.HFValidationError)):
+    if not failure or not isinstance(failure[0], (hub.errors.HfHubHTTPError, hub.errors.HFValidationError)):
         # Nobody answered. huggingface_hub looks into its cache in some of these cases, not in all.
-        cached = try_to_load_from_cache(repo, file, revision=revision)
+        cached = hub.try_to_load_from_cache(repo, file, revision=revision)
         if isinstance(cached, str):
             return _hub_file(cached, file)
     if failure:
@@ -120,10 +112,6 @@ def _download(repo: str, file: str, revision: str, heartbeat: _Heartbeat) -> str
     from tqdm.auto import tqdm
 
     constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
-    # It would ask the Hub for a list of AI agents once a day, even for a file in the cache.
-    constants.HF_HUB_DISABLE_TELEMETRY = True
-    if "HF_HUB_VERBOSITY" not in os.environ:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # popscore says in one line what became of it
     heartbeat.beat()
 
     class Progress(tqdm):  # type: ignore[misc]

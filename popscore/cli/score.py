@@ -1,0 +1,38 @@
+"""The command `score`."""
+
+import argparse
+
+import popscore
+from popscore import words
+from popscore.cli.answers import announce, json_text, status
+from popscore.cli.arguments import Commands, add_exact, add_json
+from popscore.cli.terminal import colored, write
+from popscore.foreign_text import printable
+from popscore.results import Report, report
+
+
+def add(commands: Commands) -> argparse.ArgumentParser:
+    """Add the command."""
+    score = commands.add_parser("score", help="score each photo, in the order given")
+    score.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo file")
+    add_exact(score)
+    add_json(score)
+    return score
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score the photos and print the answer."""
+    scorer = popscore.load_scorer(exact=options.exact)
+    answer = report(scorer.model, scorer.score_many(options.photos))
+    announce(answer.model)
+    write(json_text(answer.to_json()) if options.json else _text(answer))
+    return status(answer.results, answer.errors)
+
+
+def _text(answer: Report) -> str:
+    lines = []
+    for photo in answer.results:
+        label = colored(f"{photo.label:<9}", photo.color)
+        place = f"more {answer.model.adjective} than {words.of_100(photo.percentile)}"
+        lines.append(f"{photo.score:6.2f}  {label}  {place:<34}  {printable(photo.file)}\n")
+    return "".join(lines)
