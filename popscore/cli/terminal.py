@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -82,10 +83,12 @@ class Progress:
 
                 left = ", {remaining} left" if total else ""
                 self._bar = tqdm(
-                    bar_format=f"{{bar:24}} {{n_fmt}} of {{total_fmt}} {self._of}, {{rate_noinv_fmt}}{left}",
+                    total=total,
+                    bar_format=f"{{bar}} {{n_fmt}} of {{total_fmt}} {self._of}, {{rate_noinv_fmt}}{left}",
                     unit=f" {self._of}",
                     leave=False,
-                    dynamic_ncols=True,
+                    ncols=max(1, shutil.get_terminal_size().columns - 1),
+                    nrows=2,  # some terminals say that they have none, and then tqdm draws nothing
                     file=sys.stderr,
                 )
             self._bar.total = total

@@ -35,9 +35,10 @@ def cache_file(settings: Settings) -> Path | None:
         return settings.cache_dir / FILE_NAME
     from platformdirs import user_cache_path  # only a command that keeps scores needs it
 
-    folder = user_cache_path("popscore", appauthor=False)
-    # A home that is not known stays "~", and a relative XDG_CACHE_HOME is invalid. Source: XDG Base Directory 0.8.
-    return folder / FILE_NAME if folder.is_absolute() else None
+    try:
+        return user_cache_path("popscore", appauthor=False) / FILE_NAME
+    except RuntimeError:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

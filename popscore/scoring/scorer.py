@@ -94,7 +94,9 @@ class Scorer:
     def predict(
         self, pixels: Image.Image, *, box: Box | None = None, activation_map: bool = False, embedding: bool = False
     ) -> Prediction:
-        """What the model says about pixels that are decoded already, or about a part of them, which is not copied.
+        """What the model says about pixels that are decoded already, or about a part of them.
+
+        Neither is the photo read again nor its signature taken: so hundreds of parts of one photo can be scored.
 
         Args:
             pixels: upright, mode RGB, any size.

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from caches import Open, made, opener, remember
+from caches import Open, content, made, opener, remember
 from commands import ROOT, environment
 
 import popscore
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_written(
 def test_a_locked_file_is_read_but_not_written(
     opened: Open, scorer: popscore.Scorer, photo: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_file, "_BUSY_S", 0.05)
+    monkeypatch.setattr(sqlite, "_BUSY_S", 0.05)
     first = remember(opened(), scorer, photo)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -190,7 +190,7 @@ def test_clearing_while_another_is_at_work(opened: Open, scorer: popscore.Scorer
         thread.start()
         thread.join()
         assert cache.get(photo) is None
-        cache.put(photo, scorer.candidate(photo))
+        cache.put(photo, content(scorer.candidate(photo)))
     assert opened().get(photo) == first
 
 

@@ -244,3 +244,30 @@ def test_embedded_likes_damaged_photos_less(embedded_model: Path, photos: dict[s
         blurred_lower += scorer.score(blurred).score < score
         coarse_lower += scorer.score(coarse.getvalue()).score < score
     assert blurred_lower >= 3 and coarse_lower >= 3
+
+
+# --- pixels that are decoded already ----------------------------------------------------------------
+
+
+def test_a_part_scores_as_the_same_pixels_cut_out(cat: Path) -> None:
+    scorer = popscore.load_scorer(Settings())
+    with Image.open(cat) as photo:
+        pixels = photo.convert("RGB")
+    for box in ((0, 0, pixels.width, pixels.height), (100, 40, 340, 280), (7, 3, 207, 300)):
+        left, top, right, bottom = box
+        cut_out = scorer.predict(pixels.crop((left, top, right, bottom))).score
+        assert scorer.predict(pixels, box=box).score == cut_out
+
+
+def test_a_prediction_of_the_whole_photo_is_its_score(cat: Path) -> None:
+    scorer = popscore.load_scorer(Settings(), exact=True)
+    with Image.open(cat) as photo:
+        found = scorer.predict(photo.convert("RGB"), activation_map=True, embedding=True)
+    assert found.score == scorer.score(cat).score
+    assert found.activation_map is not None and found.embedding is not None
+
+
+@pytest.mark.parametrize("box", [(-1, 0, 10, 10), (0, 0, 10_000, 10), (10, 10, 5, 20)])
+def test_a_part_outside_of_the_photo_is_refused(cat: Path, box: tuple[int, int, int, int]) -> None:
+    with Image.open(cat) as photo, pytest.raises(ValueError, match="does not lie in a photo"):
+        popscore.load_scorer(Settings()).predict(photo.convert("RGB"), box=box)

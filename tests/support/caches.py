@@ -9,7 +9,7 @@ from PIL import Image
 
 import popscore
 from popscore.scoring.cache import SqliteScoreCache
-from popscore.scoring.scorer import Candidate
+from popscore.scoring.scorer import Candidate, Content
 
 Open = Callable[..., SqliteScoreCache]
 
@@ -29,6 +29,12 @@ def made(path: Path, value: int) -> Path:
     Image.new("RGB", (60, 40), (value,) * 3).save(path)
     os.utime(path, (long_ago_s, long_ago_s))
     return path
+
+
+def content(candidate: Candidate) -> Content:
+    """What a cache remembers of this candidate."""
+    photo = candidate.photo
+    return Content(photo.score, photo.width, photo.height, candidate.signature, candidate.taken_s)
 
 
 def remember(cache: SqliteScoreCache, scorer: popscore.Scorer, *photos: Path) -> list[Candidate]:

@@ -1,6 +1,5 @@
 """huggingface_hub, started and told to be quiet. Imported only where the Hub is asked for something."""
 
-import logging
 import os
 import re
 from types import ModuleType
@@ -29,5 +28,5 @@ def started() -> ModuleType:
     # It would ask the Hub for a list of AI agents once a day, even for a file in the cache.
     huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
     if "HF_HUB_VERBOSITY" not in os.environ:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # popscore says in one line what became of it
+        huggingface_hub.utils.logging.set_verbosity_error()  # popscore says in one line what became of it
     return huggingface_hub

@@ -211,7 +211,7 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
             ) from error
         raise
     model = onnx.ModelProto.FromString(content)
-    known = own_values(before.network.metadata)
+    known = own_values(_properties(model))
     if known and words:
         raise ConversionRefused(f"{name} says itself what it is. Leave out --name, --license and --training-data.")
     values = known or values_of(own_spec(words), weights=OWN, source_sha256=source_sha256)
@@ -270,10 +270,15 @@ def _as_int8(content: bytes, values: Mapping[str, str], folder: Path, *, force: 
 
 
 def _serialised(model: onnx.ModelProto, values: Mapping[str, str]) -> bytes:
-    found = {item.key: item.value for item in model.metadata_props}
+    found = _properties(model)
     others = {key: value for key, value in found.items() if key not in as_metadata(own_values(found))}
     helper.set_model_props(model, {**others, **as_metadata(values)})
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _properties(model: onnx.ModelProto) -> dict[str, str]:
+    """All metadata, in the file's order, which onnxruntime does not keep."""
+    return {item.key: item.value for item in model.metadata_props}
 
 
 def _example_inputs(session: ScoringSession) -> list[Input]:

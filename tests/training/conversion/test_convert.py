@@ -42,9 +42,9 @@ def assert_same_scores(before: Path, after: Path, photos: dict[str, Path]) -> No
 
 def assert_maps_and_free_batch(path: Path, *, channels: int) -> None:
     session = open_session(path.read_bytes(), file="model.onnx").network
-    outputs = {item.name: item.shape for item in session.get_outputs()}
+    outputs = {item.name: item.shape for item in session.outputs}
     assert list(outputs) == ["output", "features", "activation_map"]
-    assert outputs == {"output": ["N", 1], "features": ["N", channels, 7, 7], "activation_map": ["N", 7, 7]}
+    assert outputs == {"output": (None, 1), "features": (None, channels, 7, 7), "activation_map": (None, 7, 7)}
     batch = np.random.default_rng(0).random((3, 3, 224, 224), dtype=np.float32)
     score, features, activation = session.run({"input": batch}).values()
     assert features.shape == (3, channels, 7, 7)

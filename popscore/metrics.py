@@ -1,0 +1,1 @@
+"""How good scores are: figures that the field uses, in numpy alone."""
