@@ -10,9 +10,11 @@ from pathlib import Path
 
 import onnx_files
 import pytest
-from commands import OWN_PREFIXES, ROOT, Finished, Run, environment
+from commands import OWN_PREFIXES, ROOT, Finished, Run, environment, finished_here
 from hub_server import Hub
 from onnx_files import METADATA, tiny
+
+from popscore.models import loader
 
 _PHOTOS = {"cat": "chelsea.png", "coffee": "coffee.png", "astronaut": "astronaut.png", "rocket": "rocket.jpg"}
 
@@ -92,14 +94,14 @@ def embedded_model() -> Path:
     return path
 
 
-# --- the command line, as a process of its own -------------------------------------------------------
+# --- the command line --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs `python -m popscore ARGUMENTS` with the given environment variables and an empty HF_HOME."""
+def run_process(tmp_path: Path) -> Run:
+    """Runs `python -m popscore ARGUMENTS` as a process, with the given environment variables and an empty HF_HOME."""
 
-    def run(
+    def run_process(
         *arguments: str | Path,
         code: str | None = None,
         timeout_s: float = 40,
@@ -114,6 +116,28 @@ def run(tmp_path: Path) -> Run:
         finished = Finished(done.returncode, done.stdout.decode(text_encoding), done.stderr.decode(text_encoding))
         assert "Traceback" not in finished.err, finished.err
         return finished
+
+    return run_process
+
+
+@pytest.fixture
+def run(tmp_path: Path, run_process: Run) -> Run:
+    """Runs `popscore ARGUMENTS` by its entry, in this process, with the given environment variables of popscore.
+
+    A start of Python costs more than most commands. What only a process shows is run as one all the same: other
+    code, another encoding, and variables that libraries read once, such as those of the Hub.
+    """
+
+    def run(*arguments: str | Path, cwd: Path = ROOT, **options: str | Path) -> Finished:
+        if any(not name.startswith("POPSCORE_") for name in options):
+            return run_process(*arguments, cwd=cwd, **options)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"POPSCORE_CACHE_DIR": tmp_path / "cache", **options}.items():
+                patch.setenv(name, str(value))
+            if any(name.startswith("POPSCORE_MODEL") for name in options):
+                patch.setattr(loader, "_loaded", {})  # "tiny.onnx" is another file in another folder
+            patch.chdir(cwd)
+            return finished_here(map(str, arguments))
 
     return run
 

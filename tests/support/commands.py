@@ -1,11 +1,15 @@
-"""Commands as processes of their own: what they are given, and what they leave behind."""
+"""Commands: what they are given, and what they leave behind."""
 
+import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from popscore.cli import main
 
 ROOT = Path(__file__).parents[2]
 # Variables with these beginnings never reach a test from outside.
@@ -45,3 +49,18 @@ def environment(home: Path, **variables: str | Path) -> dict[str, str]:
         "POPSCORE_CACHE_DIR": str(home / "cache"),
         **{name: str(value) for name, value in variables.items()},
     }
+
+
+def finished_here(arguments: Iterable[str]) -> Finished:
+    """Run a command in this process, with streams of its own."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
+    with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+        try:
+            status = main(list(arguments))
+        except SystemExit as left:  # argparse, after help and for what it does not understand
+            status = left.code if isinstance(left.code, int) else 0
+    texts = []
+    for stream in streams:
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode("utf-8"))  # type: ignore[attr-defined]
+    return Finished(status, *texts)
