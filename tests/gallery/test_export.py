@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from commands import ROOT, environment
 from photos import picture, saved
-from rankings import ODD_NAMES, ranking
+from rankings import ODD_NAMES, left_behind, ranking
 from sidecars import rating_of
 
 from popscore.errors import ExportFailed, PopscoreError
@@ -25,20 +25,6 @@ from popscore.photos.sources import NamedPhoto
 from popscore.results import Ranking
 
 JPEG = saved(picture(), "JPEG")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with three photos of different content."""
-    monkeypatch.chdir(tmp_path)
-    for number, name in enumerate(("a.jpg", "b.jpg", "c.jpg")):
-        (tmp_path / name).write_bytes(JPEG + bytes(number))
-        os.utime(tmp_path / name, (1_700_000_000 + number, 1_700_000_000 + number))
-    return tmp_path
-
-
-def left_behind(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} - {"a.jpg", "b.jpg", "c.jpg"}
 
 
 FORMULA_STARTERS = (
@@ -272,7 +258,7 @@ def test_full_disk(tmp_path: Path, kind: str, existing: bool) -> None:
     call = "write_xmp(found)" if kind == "xmp" else f"write_{kind}(found, 'out')"
     code = f"""
 import resource, sys; sys.path.insert(0, {str(ROOT / "tests" / "support")!r})
-from rankings import ranking
+from rankings import left_behind, ranking
 from popscore.gallery.export import *
 from popscore.errors import ExportFailed
 found = ranking(*["a.jpg", "b.jpg"] * 100)

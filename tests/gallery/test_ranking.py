@@ -1,6 +1,7 @@
 """The order of photos: ranks, ties, gaps, noise, groups, and what `top` leaves out."""
 
 import json
+import zlib
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -27,7 +28,7 @@ def picture(seed: int) -> bytes:
 
 def candidate(file: str, score: float, *, looks: int | None = None, taken_s: float | None = None) -> Candidate:
     photo = ScoredPhoto(file=file, score=score, percentile=50, label="Good", color="#3B82F6", width=4, height=3)
-    return Candidate(photo, picture(hash(file) % 10_000 if looks is None else looks), taken_s)
+    return Candidate(photo, picture(zlib.crc32(file.encode()) if looks is None else looks), taken_s)
 
 
 def failed(file: str) -> FailedPhoto:
@@ -228,11 +229,6 @@ def test_json_of_groups() -> None:
 
 
 # --- from photos -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def scorer(tiny_model: Path) -> Scorer:
-    return popscore.load_scorer(Settings(model_path=tiny_model))
 
 
 def grey(folder: Path, level: int) -> Path:

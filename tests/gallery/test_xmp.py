@@ -6,27 +6,13 @@ from pathlib import Path
 
 import pytest
 from photos import picture, saved
-from rankings import ODD_NAMES, ranking
+from rankings import ODD_NAMES, left_behind, ranking
 from sidecars import rating_of
 
 from popscore.gallery import xmp
 from popscore.gallery.export import Exported, write_xmp
 
 JPEG = saved(picture(), "JPEG")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with three photos of different content."""
-    monkeypatch.chdir(tmp_path)
-    for number, name in enumerate(("a.jpg", "b.jpg", "c.jpg")):
-        (tmp_path / name).write_bytes(JPEG + bytes(number))
-        os.utime(tmp_path / name, (1_700_000_000 + number, 1_700_000_000 + number))
-    return tmp_path
-
-
-def left_behind(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} - {"a.jpg", "b.jpg", "c.jpg"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from caches import Open, content, made, opener, remember
+from caches import Open, content, made, remember
 from photos import picture, saved
 from PIL import Image
 
@@ -18,26 +18,6 @@ from popscore.scoring import cache_file
 from popscore.scoring.cache import SqliteScoreCache
 from popscore.scoring.cache_file import cache_state
 from popscore.settings import Settings
-
-
-@pytest.fixture
-def scorer(tiny_model: Path) -> popscore.Scorer:
-    return popscore.load_scorer(Settings(model_path=tiny_model))
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "scores.sqlite"
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    return made(tmp_path / "photo.png", 100)
-
-
-@pytest.fixture
-def opened(file: Path, scorer: popscore.Scorer) -> Open:
-    return opener(file, scorer)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from caches import Open, content, made, opener, remember
+from caches import Open, content, made, remember
 from commands import ROOT, environment
 
 import popscore
@@ -17,28 +17,6 @@ from popscore.files import sqlite
 from popscore.scoring import cache as cache_module
 from popscore.scoring import cache_file
 from popscore.scoring.cache_file import CacheState, cache_state, clear_cache
-from popscore.settings import Settings
-
-
-@pytest.fixture
-def scorer(tiny_model: Path) -> popscore.Scorer:
-    return popscore.load_scorer(Settings(model_path=tiny_model))
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "scores.sqlite"
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    return made(tmp_path / "photo.png", 100)
-
-
-@pytest.fixture
-def opened(file: Path, scorer: popscore.Scorer) -> Open:
-    return opener(file, scorer)
-
 
 # --- trouble -----------------------------------------------------------------------------------------
 

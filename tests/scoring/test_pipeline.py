@@ -12,24 +12,10 @@ from photos import saved
 from PIL import Image
 
 import popscore
-from popscore import Candidate, FailedPhoto, Scorer, Settings
+from popscore import Candidate, FailedPhoto, Scorer
 from popscore.photos.decode import read_photo
 from popscore.photos.similarity import SIGNATURE_BYTES
 from popscore.photos.sources import NamedPhoto, PhotoSource
-
-
-@pytest.fixture
-def scorer(tiny_model: Path) -> Scorer:
-    return popscore.load_scorer(Settings(model_path=tiny_model))
-
-
-@pytest.fixture
-def greys(tmp_path: Path) -> list[Path]:
-    paths = []
-    for number in range(12):
-        paths.append(tmp_path / f"{number}.png")
-        Image.new("RGB", (40, 30), (number * 20,) * 3).save(paths[-1])
-    return paths
 
 
 class Slow(BytesIO):

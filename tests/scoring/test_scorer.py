@@ -21,21 +21,6 @@ from popscore.errors import ImageTooLarge, ScoringFailed
 from popscore.results import report
 
 
-@pytest.fixture
-def scorer(tiny_model: Path) -> Scorer:
-    return popscore.load_scorer(Settings(model_path=tiny_model))
-
-
-@pytest.fixture
-def greys(tmp_path: Path) -> list[Path]:
-    """Twelve photos, each a little brighter than the one before."""
-    paths = []
-    for number in range(12):
-        paths.append(tmp_path / f"{number}.png")
-        Image.new("RGB", (40, 30), (number * 20,) * 3).save(paths[-1])
-    return paths
-
-
 def grey_score(number: int) -> float:
     return 4 * number * 20 / 255
 

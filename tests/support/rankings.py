@@ -1,7 +1,8 @@
 """Rankings made by hand, and names that make trouble."""
 
-from popscore.models import ModelInfo
-from popscore.models.spec import I2PA_SPEC
+from pathlib import Path
+
+from popscore.models.spec import I2PA_SPEC, ModelInfo
 from popscore.results import RankedPhoto, Ranking
 from popscore.scale import band
 
@@ -49,3 +50,8 @@ def ranking(*files: str, score: float = 3.0, percentile: float = 50.0) -> Rankin
         for number, file in enumerate(files)
     ]
     return Ranking(model=MODEL, results=photos, errors=[], noise=0.1, total=len(photos))
+
+
+def left_behind(folder: Path) -> set[str]:
+    """What is in a folder beside the three photos that tests of exports begin with."""
+    return {path.name for path in folder.iterdir()} - {"a.jpg", "b.jpg", "c.jpg"}
