@@ -28,5 +28,6 @@ def started() -> ModuleType:
     # It would ask the Hub for a list of AI agents once a day, even for a file in the cache.
     huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
     if "HF_HUB_VERBOSITY" not in os.environ:
-        huggingface_hub.utils.logging.set_verbosity_error()  # popscore says in one line what became of it
+        # popscore says in one line what became of it
+        huggingface_hub.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     return huggingface_hub
