@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from popscore.errors import ExportFailed, UnreadableImage
 from popscore.files.atomic import failure, replacing
-from popscore.files.opening import NotRegular, open_regular
+from popscore.files.opening import NotRegular, limited_bytes, open_regular
 from popscore.foreign_text import cell, file_name, shortened
 from popscore.gallery import xmp
 from popscore.photos.sources import NamedPhoto
@@ -213,7 +213,9 @@ def _rate(photo: Path, sidecar: Path, rating: int) -> None:
     try:
         if not photo.is_file():
             raise ExportFailed(f"{name} was not written: there is no photo {shortened(photo.name)} any more.")
-        before = sidecar.read_bytes() if sidecar.exists() else b""
+        before = limited_bytes(sidecar, xmp.MAX_BYTES) if sidecar.exists() else b""
+        if isinstance(before, int):
+            raise xmp.UnknownSidecar(f"it has more than {xmp.MAX_BYTES / 1e6:.0f} MB")
         after = xmp.with_rating(before, rating) if before.strip() else xmp.new_sidecar(rating)
     except xmp.UnknownSidecar as error:
         raise ExportFailed(f"{name} was left as it is: {error}. Mend it with the program that wrote it.") from error

@@ -21,7 +21,9 @@ from xml.parsers import expat
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMP = "http://ns.adobe.com/xap/1.0/"
 _DESCRIPTION, _RATING = (_RDF, "Description"), (_XMP, "Rating")
-_MAX_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
+# XMP nests some ten elements deep, and programs write some twenty namespaces.
+_MAX_DEPTH, _MAX_PREFIXES = 200, 1000
 _ENCODINGS = {"UTF-8", "UTF-16", "US-ASCII", "ASCII"}
 
 # Percentile from which a photo has 2, 3, 4 and 5 stars: each star is a fifth of the reference photos.
@@ -67,8 +69,8 @@ def with_rating(content: bytes, rating: int) -> bytes:
     Raises:
         UnknownSidecar: it is not XMP, or holds something that popscore does not understand.
     """
-    if len(content) > _MAX_BYTES:
-        raise UnknownSidecar(f"it has more than {_MAX_BYTES / 1e6:.0f} MB")
+    if len(content) > MAX_BYTES:
+        raise UnknownSidecar(f"it has more than {MAX_BYTES / 1e6:.0f} MB")
     codec = next((codec for bom, codec in _UTF_16 if content.startswith(bom)), None)
     if codec is None:
         return _changed(content, rating)
@@ -123,7 +125,11 @@ class _Places:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         parent = self._open[-1] if self._open else None
         own = {key.partition(":")[2]: value for key, value in attributes.items() if key.split(":")[0] == "xmlns"}
-        prefixes = {**(parent.prefixes if parent else {}), **own}
+        prefixes = parent.prefixes if parent else {}
+        if own:  # most elements declare nothing, and share what those around them declared
+            prefixes = {**prefixes, **own}
+        if len(self._open) >= _MAX_DEPTH or len(prefixes) > _MAX_PREFIXES:
+            raise UnknownSidecar("it nests more than any side-car needs")
         name = _expanded(tag, prefixes, default=prefixes.get(""))
         in_rdf = parent is not None and parent.name == (_RDF, "RDF")
         element = _Element(

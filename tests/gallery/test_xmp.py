@@ -217,3 +217,30 @@ def test_sidecars_of_odd_names(folder: Path, name: str) -> None:
     Path(name).write_bytes(JPEG)
     assert write_xmp(ranking(name)).written == 1
     assert rating_of(Path(f"{name}.xmp").read_bytes()) == ["3"]
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a folder", "20 GB"])
+def test_a_sidecar_that_must_not_be_read_costs_nothing_but_its_own_rating(folder: Path, kind: str) -> None:
+    sidecar = folder / "a.jpg.xmp"
+    if kind == "a pipe":
+        os.mkfifo(sidecar)
+    elif kind == "a device":
+        sidecar.symlink_to("/dev/zero")
+    elif kind == "a folder":
+        sidecar.mkdir()
+    else:
+        with sidecar.open("wb") as file:
+            file.truncate(20_000_000_000)  # takes no room on the disk
+    done = write_xmp(ranking("a.jpg", "b.jpg"))
+    assert [error.file for error in done.errors] == ["a.jpg"]
+    assert str(done.errors[0].error).startswith("a.jpg.xmp was ")
+    assert (folder / "b.jpg.xmp").is_file() and (folder / "a.xmp").is_file()
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_a_sidecar_that_nests_without_end_is_left_alone(declares: bool) -> None:
+    start, end = xmp.new_sidecar(3).split(b" </rdf:RDF>")
+    names = [f' xmlns:n{number}="urn:{number}"' if declares else "" for number in range(20_000)]
+    nested = "".join(f"<a{name}>" for name in names) + "</a>" * len(names)
+    with pytest.raises(xmp.UnknownSidecar, match="nests more than any side-car needs"):
+        xmp.with_rating(start + nested.encode() + b" </rdf:RDF>" + end, 4)
