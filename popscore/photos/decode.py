@@ -8,6 +8,8 @@ registered in Pillow neither matters here nor is changed, and large photos cause
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -24,10 +26,17 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
 from popscore.files.kinds import READABLE_PHOTOS, Kind, other_kind, photo_kind
+from popscore.photos.containers import TooMuch, walked
+from popscore.photos.exif import facts
 from popscore.photos.jpeg_scans import has_too_many_scans
 from popscore.photos.sources import MAX_PIXELS, ImageLimits, NamedPhoto, PhotoSource, named, read_bytes, unread_bytes
 
 Size = tuple[int, int]
+Facts = tuple[int, float | None]
+"""EXIF orientation, and when the photo was taken."""
+
+# Formats count sides in 16 bits where they were made for photos. A picture of one pixel in width costs decoders most.
+MAX_SIDE = 65_535
 
 _FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "HEIF"}
 # Measured peaks, bytes per pixel: PNG with alpha 8, TIFF of floats 12, progressive JPEG 6 to 8, but WebP 16,
@@ -80,30 +89,44 @@ def read_photo(
             return replace(decoded, pixels=source.copy()) if decoded.pixels is source else decoded
     else:
         content = read_bytes(source, name, limits.max_bytes)
-    return _upright(_open(content, name), name, at_least=at_least, limits=limits)
+    image, known = _open(content, name)
+    return _upright(image, name, at_least=at_least, limits=limits, known=known)
 
 
 # --- opening ----------------------------------------------------------------------------------------
 
 
-def _open(content: bytes, name: str) -> ImageFile:
-    """Open without decoding."""
+def _open(content: bytes, name: str) -> tuple[ImageFile, Facts]:
+    """Open without decoding, and read what EXIF says."""
     kind = photo_kind(content)
     if kind is None:
         raise UnreadableImage(f"{name} could not be read: {other_kind(content)}. Choose a {READABLE_PHOTOS} file.")
     if kind == "jpeg" and has_too_many_scans(content):
         raise UnreadableImage(f"{name} could not be read: it has too many scans to be a photo. Save it again.")
     try:
-        image = _file_type(kind)(io.BytesIO(content))
+        file = walked(content, kind)
+    except TooMuch as error:
+        raise UnreadableImage(f"{name} could not be read: {error}. Save it again.") from None
+    with _refusals(name, None, MAX_PIXELS):
+        image = _file_type(kind)(io.BytesIO(file.content))
+    if isinstance(image, PngImageFile):
+        _mend_transparency(image)
+    return image, facts(file.exif)
+
+
+@contextmanager
+def _refusals(name: str, size: Size | None, most: int) -> Iterator[None]:
+    """Whatever a decoder throws is an error of this file: they share no base class, and new ones turn up."""
+    try:
+        yield
+    except PopscoreError:
+        raise
     except _PILLOW_LIMITS:
         raise _more_than_pillow_allows(name) from None
     except MemoryError:
-        raise _too_many_pixels(name, None, MAX_PIXELS) from None
-    except _DECODER_ERRORS as error:
+        raise _too_many_pixels(name, size, most) from None
+    except Exception as error:
         raise _damaged(name, error) from error
-    if isinstance(image, PngImageFile):
-        _mend_transparency(image)
-    return image
 
 
 def _file_type(kind: Kind) -> type[ImageFile]:
@@ -129,35 +152,39 @@ _FILE_TYPES: dict[Kind, type[ImageFile]] = {
 # --- pixels -----------------------------------------------------------------------------------------
 
 
-def _upright(image: Image.Image, name: str, *, at_least: Size | None, limits: ImageLimits) -> Photo:
-    """Decode, flatten and turn. At most two full-size copies of the pixels are held at one time."""
-    size, most = image.size, limits.max_decoded_pixels
-    try:
+def _upright(
+    image: Image.Image, name: str, *, at_least: Size | None, limits: ImageLimits, known: Facts | None = None
+) -> Photo:
+    """Decode, flatten and turn. At most two full-size copies of the pixels are held at one time.
+
+    Args:
+        known: what the file's EXIF says; without it the image is asked.
+    """
+    size = image.size
+    most = round(limits.max_decoded_pixels * _SHARE_OF_DECODED_PIXELS.get(image.format or "", 1))
+    with _refusals(name, size, most):
         if not all(size):
             raise UnreadableImage(f"{name} could not be read: it has no pixels. Choose another photo.")
+        if max(size) > MAX_SIDE:
+            raise _too_long(name, size)
         if size[0] * size[1] > limits.max_pixels:
             raise _too_many_pixels(name, size, limits.max_pixels)
         if at_least is not None and isinstance(image, JpegImageFile):
             side = max(at_least)  # either way up
             image.draft(None, (side, side))
-        most = round(most * _SHARE_OF_DECODED_PIXELS.get(image.format or "", 1))
         if image.width * image.height > most:
             raise _too_many_pixels(name, size, most)
         drafted = image.size != size
         image.load()
-        # Asked for only now: a TIFF turns itself while loading, and a PNG may name it after its pixels.
-        method, taken_s = _TRANSPOSE.get(_orientation(image)), _taken_s(image)
+        orientation, taken_s = known or (_orientation(image), _taken_s(image))
+        if isinstance(image, (TiffImageFile, AvifImageFile)):
+            orientation = _orientation(image)  # a TIFF turned itself while loading; AVIF has a box of its own for it
+        elif image.format == "HEIF":
+            orientation = 1  # its decoder turns it
+        method = _TRANSPOSE.get(orientation)
         image = _to_rgb(image, name)
         if method is not None:
             image = image.transpose(method)
-    except PopscoreError:
-        raise
-    except _PILLOW_LIMITS:
-        raise _more_than_pillow_allows(name) from None
-    except MemoryError:
-        raise _too_many_pixels(name, size, most) from None
-    except _DECODER_ERRORS as error:
-        raise _damaged(name, error) from error
     if not drafted:
         size = image.size
     elif method in _TURNED:
@@ -289,6 +316,12 @@ _ENDS_EARLY = ("truncated", "end of file", "unexpected end", "premature", "not e
 def _more_than_pillow_allows(name: str) -> ImageTooLarge:
     """For a GIF whose frame is larger than the picture, or where Image.MAX_IMAGE_PIXELS was lowered."""
     return ImageTooLarge(f"{name} is too large: it has more pixels than Pillow is set to allow. Save it smaller.")
+
+
+def _too_long(name: str, size: Size) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{name} is too large: {size[0]} x {size[1]} pixels, the limit is {MAX_SIDE} a side. Save it smaller."
+    )
 
 
 def _too_many_pixels(name: str, size: Size | None, max_pixels: int) -> ImageTooLarge:
