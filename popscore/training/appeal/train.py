@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from popscore import metrics
 from popscore.errors import PopscoreError
 from popscore.training.appeal import figures
 from popscore.training.appeal.backbones import LITE2, NIMA, load_lite2, load_nima
@@ -103,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     gain = REFERENCE_STD / float(scores.std())
     offset = REFERENCE_MEAN - gain * float(scores.mean())
     pairs = figures.held_out_pairs(photos, gain * scores + offset)
-    win_scale = figures.fit_win_scale(np.concatenate([d for d, _ in pairs]), np.concatenate([o for _, o in pairs]))
+    win_scale = metrics.fit_win_scale(np.concatenate([d for d, _ in pairs]), np.concatenate([o for _, o in pairs]))
 
     head = fit_head(photos, views, np.ones(len(photos), dtype=bool), recipe)
     graph = GraphWriter()
@@ -209,12 +210,12 @@ def cross_validate(photos: list[RatedPhoto], views: Views, recipe: Recipe) -> tu
     for trained, tested in (("oasis", "avt"), ("avt", "oasis")):
         head = fit_head(photos, views, of_set(photos, trained), recipe)
         other = of_set(photos, tested)
-        across = figures.spearman(score(head, views, "original", other), ratings[other])
+        across = metrics.srcc(score(head, views, "original", other), ratings[other])
         measured[f"srcc {trained} to {tested}"] = across
     measured |= {f"original beats {kind}": share for kind, share in beaten.items()}
     measured["original beats all"] = float(np.mean(list(beaten.values())))
     measured["win probability ece"] = figures.win_probability_error(photos, scores)
-    measured["distance from normal"] = figures.distance_from_normal(scores)
+    measured["distance from normal"] = metrics.distance_from_normal(scores)
     return scores, measured
 
 
