@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from popscore.metrics import calibration_error, fit_win_scale, srcc
 from popscore.training.appeal.data import FOLDS, RatedPhoto
@@ -55,6 +56,6 @@ def win_probability_error(photos: list[RatedPhoto], scores: Scores) -> float:
     for fold, (differences, won) in enumerate(pairs):
         others = [pair for other, pair in enumerate(pairs) if other != fold]
         scale = fit_win_scale(np.concatenate([d for d, _ in others]), np.concatenate([o for _, o in others]))
-        probabilities.append(1 / (1 + np.exp(-differences / scale)))
+        probabilities.append(special.expit(differences / scale))
         outcomes.append(won)
     return calibration_error(np.concatenate(probabilities), np.concatenate(outcomes))
