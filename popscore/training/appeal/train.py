@@ -82,9 +82,7 @@ Views = dict[str, tuple[Features, Features]]  # view -> embedding (N, C), low fe
 
 def main(argv: list[str] | None = None) -> int:
     """Train, write the file, print the figures. Returns 0, or 2 when data or weights are missing."""
-    parser = argparse.ArgumentParser(
-        prog="python -m popscore.training.appeal", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m popscore.training.appeal", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with oasis/ and avt/")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--threads", type=int, default=2)
