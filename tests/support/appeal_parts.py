@@ -146,8 +146,9 @@ def nima(*, seed: int = 2) -> list[Block]:
 
 
 def small(count: int, channels: int, *, seed: int, tf_padding: bool) -> list[Block]:
-    """As many blocks, all with few channels; the first five halve the picture, so that 240 rows end as 8."""
+    """As many blocks, all with few channels: five halve the picture, so 240 rows end as 8, the others add."""
     make = Maker(seed, tf_padding=tf_padding)
-    return [
-        Block((make.conv(channels, 3 if index == 0 else channels, 3, 2 if index < 5 else 1),)) for index in range(count)
-    ]
+    halving = [Block((make.conv(channels, 3 if index == 0 else channels, 3, 2),)) for index in range(min(count, 5))]
+    adding = [Block((make.conv(channels, channels, 3, relu=False),), residual=True) for _ in range(5, count - 1)]
+    last = [Block((make.conv(channels, channels),))] if count > 5 else []
+    return [*halving, *adding, *last]
