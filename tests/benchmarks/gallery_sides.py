@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from popscore import Scorer, Settings, load_scorer, rank_images
 from popscore.cpus import usable_cpus
+from popscore.metrics import swapped_pairs
 from popscore.models import load_model
 from popscore.models.preprocess import to_input
 
@@ -98,9 +99,7 @@ def swapped(model: str, photos: Sequence[str]) -> Measured:
         np.array([outcome.score for outcome in _scorer(model, exact).score_many(photos)])  # type: ignore[union-attr]
         for exact in (False, True)
     ]
-    first, second = np.triu_indices(len(photos), 1)
-    turned = np.sign(scores[0][first] - scores[0][second]) != np.sign(scores[1][first] - scores[1][second])
-    return {"swapped": float(turned.mean()), "moved": float(np.abs(scores[0] - scores[1]).max())}
+    return {"swapped": swapped_pairs(*scores), "moved": float(np.abs(scores[0] - scores[1]).max())}
 
 
 SIDES: dict[str, Callable[[str, Sequence[str]], Measured]] = {

@@ -21,6 +21,7 @@ from PIL import Image, ImageEnhance, ImageOps
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from popscore import FailedPhoto, Settings, load_scorer
+from popscore.metrics import swapped_pairs
 from popscore.scoring.scorer import Scorer
 
 Change = Callable[[Image.Image], Image.Image]
@@ -92,8 +93,8 @@ def main() -> None:
         moved = np.abs(after - plain)
         if name in HARMLESS:
             pooled.append(moved)
-        first, second = np.triu_indices(len(plain), 1)
-        swapped = np.mean((plain[first] - plain[second]) * (after[first] - after[second]) < 0)
+        both = np.isfinite(plain) & np.isfinite(after)
+        swapped = swapped_pairs(plain[both], after[both])
         print(
             f"{name:<36}{np.nanmean(after - plain):8.3f}{np.nanstd(after - plain):8.3f}"
             f"{np.nanquantile(moved, 0.95):13.3f}{np.nanquantile(moved, 0.99):8.3f}{100 * swapped:8.2f}%"

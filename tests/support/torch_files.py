@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from popscore.training.conversion.resnet50 import ResNet50
-from popscore.training.resnet50_shape import CHANNELS
+from popscore.training.conversion.resnet50_shape import CHANNELS
 
 
 def random_resnet50(seed: int = 0) -> ResNet50:

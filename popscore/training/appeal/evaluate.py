@@ -1,7 +1,5 @@
 """The table of an appeal model: what the file itself can be measured on, and what its training measured out of fold.
 
-    python -m popscore.training.appeal.evaluate --data DIR
-
 The shipped file was fitted on all rated photos, so correlations with their ratings would flatter it. Those rows are
 read from the file's metadata, where the training script wrote the out-of-fold figures of the same recipe. Cost, size,
 damage and stability are measured here, on the file, through the same code that scores a user's photo.
@@ -9,11 +7,8 @@ damage and stability are measured here, on the file, through the same code that 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
-import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from popscore import load_scorer
-from popscore.errors import PopscoreError
-from popscore.scoring.scorer import Scorer
+from popscore.scoring.scorer import Scorer, load_scorer
 from popscore.settings import Settings
 from popscore.training.appeal.data import DEGRADATIONS, degrade, read_rated_photos
-from popscore.training.appeal.reference_cost import compare_cost
+from popscore.training.errors import require
 
 EMBEDDED = Path(__file__).parents[2] / "models" / "embedded" / "model.onnx"
 PHOTOS = 30
@@ -56,33 +49,48 @@ OUT_OF_FOLD = {
 }  # fmt: skip
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Print the table. Returns 0, or 2 when the data or the model cannot be had; a missed bound is no error."""
-    parser = argparse.ArgumentParser(prog="python -m popscore evaluate --suite appeal", description="Measure a model.")
-    parser.add_argument("--data", type=Path, required=True, help="folder with oasis/ and avt/")
-    parser.add_argument("--model", type=Path, default=EMBEDDED, help="the .onnx file; the embedded one by default")
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
-    options = parser.parse_args(argv)
-    try:
-        photos = [photo.file for photo in read_rated_photos(options.data) if photo.dataset == "oasis"]
-        # exact: decode in full, so that only the model is measured
-        scorer = load_scorer(Settings(model_path=options.model), exact=True)
-    except PopscoreError as error:
-        print(error, file=sys.stderr)
-        return 2
-    rows = table(scorer, options.model, photos)
-    digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
-    if options.json:
-        listed = [{**vars(row), "reached": row.reached} for row in rows]
-        print(json.dumps({"file": str(options.model), "sha256": digest, "figures": listed}))
-        return 0
-    print(f"{'figure':34} {'value':>8}  {'bound':>8}  ")
-    for row in rows:
-        sign = ">=" if row.at_least else "<="
-        verdict = "ok" if row.reached else "MISSED"
-        print(f"{row.figure:34} {row.value:8.3f}  {sign}{row.bound:6.2f}  {verdict:6}  {row.source}")
-    print(f"sha256 {digest}")
-    return 0
+@dataclass(frozen=True)
+class Evaluation:
+    """The table of one model file. A missed bound is a finding, and no error."""
+
+    file: Path
+    sha256: str
+    rows: tuple[Row, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The table as JSON values: `file`, `sha256` and the rows as `figures`."""
+        figures = [{**vars(row), "reached": row.reached} for row in self.rows]
+        return {"file": str(self.file), "sha256": self.sha256, "figures": figures}
+
+    def text(self) -> str:
+        """The table for people, one row per figure, with a line break at its end."""
+        lines = [f"{'figure':34} {'value':>8}  {'bound':>8}  "]
+        for row in self.rows:
+            sign = ">=" if row.at_least else "<="
+            verdict = "ok" if row.reached else "MISSED"
+            lines.append(f"{row.figure:34} {row.value:8.3f}  {sign}{row.bound:6.2f}  {verdict:6}  {row.source}")
+        return "\n".join([*lines, f"sha256 {self.sha256}", ""])
+
+
+def measured(data: Path, model: Path | None = None) -> Evaluation:
+    """Measure a model file.
+
+    Args:
+        data: folder with `oasis/` and `avt/`, see `data.read_rated_photos`.
+        model: the .onnx file; the embedded one by default.
+
+    Raises:
+        ToolMissing: onnx, which writes the yardstick for the cost, is not installed.
+        TrainingDataMissing: the rated photos are not there.
+        ModelUnavailable, ModelRefused: the file is not there, or is no scorer.
+    """
+    require("onnx", purpose="evaluate")
+    file = EMBEDDED if model is None else model
+    photos = [photo.file for photo in read_rated_photos(data) if photo.dataset == "oasis"]
+    # exact: decode in full, so that only the model is measured
+    scorer = load_scorer(Settings(model_path=file), exact=True)
+    rows = table(scorer, file, photos)
+    return Evaluation(file, hashlib.sha256(file.read_bytes()).hexdigest(), tuple(rows))
 
 
 def table(scorer: Scorer, file: Path, photos: list[Path]) -> list[Row]:
@@ -104,6 +112,8 @@ def table(scorer: Scorer, file: Path, photos: list[Path]) -> list[Row]:
         rows.append(Row(f"median change: {name}", float(np.median(moved)), 0.08, False, "sd of the score"))
     if "win probability ece" in told:
         rows.append(Row("win probability, ECE", told["win probability ece"], 0.03, False, "out of fold"))
+    from popscore.training.appeal.reference_cost import compare_cost  # needs onnx
+
     content = file.read_bytes()
     rows.append(Row("file, MB", len(content) / 1e6, 8.0, False, "this file"))
     own, reference = compare_cost(content)
@@ -149,7 +159,3 @@ HARMLESS: dict[str, Callable[[Image.Image], Image.Image | bytes]] = {
     "2 % cut off": _cut,
     "colour profile": _with_profile,
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,27 +1,16 @@
-"""The figures that an appeal model is judged by; numpy only."""
+"""The figures of an appeal model that are about its two sets of photos; all others are in popscore.metrics."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
+from popscore.metrics import calibration_error, fit_win_scale, srcc
 from popscore.training.appeal.data import FOLDS, RatedPhoto
 
 Scores = NDArray[np.float64]
 OASIS_CATEGORIES = ("Scene", "Object", "Person", "Animal")
-
-
-def spearman(a: Scores, b: Scores) -> float:
-    """Spearman correlation of two (N,) arrays; ties get their mean rank."""
-    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
-
-
-def _ranks(values: Scores) -> Scores:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
 
 
 def correlations(photos: list[RatedPhoto], scores: Scores) -> dict[str, float]:
@@ -31,7 +20,7 @@ def correlations(photos: list[RatedPhoto], scores: Scores) -> dict[str, float]:
     for category in OASIS_CATEGORIES:
         rows[f"oasis {category}"] = [photo.category == category for photo in photos]
     rows["avt"] = [photo.dataset == "avt" for photo in photos]
-    return {name: spearman(scores[np.array(chosen)], ratings[np.array(chosen)]) for name, chosen in rows.items()}
+    return {name: srcc(scores[np.array(chosen)], ratings[np.array(chosen)]) for name, chosen in rows.items()}
 
 
 def held_out_pairs(photos: list[RatedPhoto], scores: Scores) -> list[tuple[Scores, NDArray[np.bool_]]]:
@@ -60,31 +49,6 @@ def held_out_pairs(photos: list[RatedPhoto], scores: Scores) -> list[tuple[Score
     return pairs
 
 
-def fit_win_scale(differences: Scores, outcomes: NDArray[np.bool_]) -> float:
-    """Scale s of P(A beats B) = sigmoid((a - b) / s) with the largest likelihood (golden-section search on log s)."""
-    signed = np.where(outcomes, differences, -differences)
-
-    def loss(log_scale: float) -> float:
-        return float(np.logaddexp(0, -signed / math.exp(log_scale)).mean())
-
-    low, high, golden = math.log(0.01), math.log(100), (math.sqrt(5) - 1) / 2
-    while high - low > 1e-4:
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return math.exp((low + high) / 2)
-
-
-def calibration_error(probabilities: Scores, outcomes: NDArray[np.bool_], *, bins: int = 10) -> float:
-    """Expected calibration error: mean over even bins of |mean probability - share of wins|, weighted by bin size."""
-    bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
-    error = 0.0
-    for index in range(bins):
-        inside = bin_of == index
-        if inside.any():
-            error += inside.mean() * abs(probabilities[inside].mean() - outcomes[inside].mean())
-    return float(error)
-
-
 def win_probability_error(photos: list[RatedPhoto], scores: Scores) -> float:
     """ECE of the win probability; each fold's pairs use the scale fitted on the pairs of the other folds."""
     pairs = held_out_pairs(photos, scores)
@@ -92,14 +56,6 @@ def win_probability_error(photos: list[RatedPhoto], scores: Scores) -> float:
     for fold, (differences, won) in enumerate(pairs):
         others = [pair for other, pair in enumerate(pairs) if other != fold]
         scale = fit_win_scale(np.concatenate([d for d, _ in others]), np.concatenate([o for _, o in others]))
-        probabilities.append(1 / (1 + np.exp(-differences / scale)))
+        probabilities.append(special.expit(differences / scale))
         outcomes.append(won)
     return calibration_error(np.concatenate(probabilities), np.concatenate(outcomes))
-
-
-def distance_from_normal(values: Scores) -> float:
-    """Kolmogorov-Smirnov distance between (N,) values and the normal distribution of their mean and deviation."""
-    ordered = np.sort((values - values.mean()) / values.std())
-    expected = np.array([0.5 * (1 + math.erf(value / math.sqrt(2))) for value in ordered])
-    steps = np.arange(len(ordered) + 1) / len(ordered)
-    return float(max(np.abs(expected - steps[1:]).max(), np.abs(expected - steps[:-1]).max()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from popscore.training.appeal.export import GraphWriter, rounded
 
@@ -121,12 +122,10 @@ def fit_kernel_machine(
 
 
 def _basis(x: Array) -> Array:
-    """(C, r) orthonormal columns that span the rows of (n, C), through the smaller of the two Gram matrices."""
+    """(C, r) orthonormal columns that span the rows of (n, C), all of space where that is no smaller."""
     if len(x) >= x.shape[1]:
         return np.eye(x.shape[1])
-    values, vectors = np.linalg.eigh(x @ x.T)
-    kept = values > 1e-8 * values[-1]
-    return np.asarray(x.T @ (vectors[:, kept] / np.sqrt(values[kept])))
+    return np.asarray(linalg.orth(x.T, rcond=1e-4))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Train the embedded appeal model: rated photos in, one ONNX file and a table of figures out.
 
-    python -m popscore.training.appeal.train --data DIR --out popscore/models/embedded/model.onnx
+    python -m popscore.training.appeal --data DIR --out popscore/models/embedded/model.onnx
 
 Two pretrained networks look at the photo. A kernel machine on their pooled features is fitted to people's mean ratings;
 a second one, on early features, learns to tell photos from degraded copies and takes points off where it is sure,
@@ -23,7 +23,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from tqdm import tqdm
 
+from popscore import metrics
 from popscore.errors import PopscoreError
 from popscore.training.appeal import figures
 from popscore.training.appeal.backbones import LITE2, NIMA, load_lite2, load_nima
@@ -80,9 +82,7 @@ Views = dict[str, tuple[Features, Features]]  # view -> embedding (N, C), low fe
 
 def main(argv: list[str] | None = None) -> int:
     """Train, write the file, print the figures. Returns 0, or 2 when data or weights are missing."""
-    parser = argparse.ArgumentParser(
-        prog="python -m popscore.training.appeal.train", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m popscore.training.appeal", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with oasis/ and avt/")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--threads", type=int, default=2)
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     gain = REFERENCE_STD / float(scores.std())
     offset = REFERENCE_MEAN - gain * float(scores.mean())
     pairs = figures.held_out_pairs(photos, gain * scores + offset)
-    win_scale = figures.fit_win_scale(np.concatenate([d for d, _ in pairs]), np.concatenate([o for _, o in pairs]))
+    win_scale = metrics.fit_win_scale(np.concatenate([d for d, _ in pairs]), np.concatenate([o for _, o in pairs]))
 
     head = fit_head(photos, views, np.ones(len(photos), dtype=bool), recipe)
     graph = GraphWriter()
@@ -141,7 +141,8 @@ def read_views(trunk: Trunk, photos: list[RatedPhoto], *, threads: int) -> tuple
 
 def views_of(photos: list[RatedPhoto], view: str) -> Iterator[Image.Image]:
     """One view of every photo; random ones depend on the photo's place and the view only."""
-    for index, photo in enumerate(photos):
+    # disable=None: a bar on a terminal, and nothing in a file
+    for index, photo in enumerate(tqdm(photos, desc=view, unit="photo", disable=None)):
         with Image.open(photo.file) as stored:
             image = stored.convert("RGB")
         rng = np.random.default_rng([index, *view.encode()])
@@ -209,12 +210,12 @@ def cross_validate(photos: list[RatedPhoto], views: Views, recipe: Recipe) -> tu
     for trained, tested in (("oasis", "avt"), ("avt", "oasis")):
         head = fit_head(photos, views, of_set(photos, trained), recipe)
         other = of_set(photos, tested)
-        across = figures.spearman(score(head, views, "original", other), ratings[other])
+        across = metrics.srcc(score(head, views, "original", other), ratings[other])
         measured[f"srcc {trained} to {tested}"] = across
     measured |= {f"original beats {kind}": share for kind, share in beaten.items()}
     measured["original beats all"] = float(np.mean(list(beaten.values())))
     measured["win probability ece"] = figures.win_probability_error(photos, scores)
-    measured["distance from normal"] = figures.distance_from_normal(scores)
+    measured["distance from normal"] = metrics.distance_from_normal(scores)
     return scores, measured
 
 
@@ -257,7 +258,3 @@ def metadata(measured: dict[str, float], win_scale: float, population: int) -> d
         "origins": origins,
     }
     return {f"popscore.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

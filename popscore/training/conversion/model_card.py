@@ -43,7 +43,7 @@ def model_card(model: ModelFile, repo: str) -> str:
     info = ModelInfo(spec=spec, source="hub", origin=repo, sha256=model.sha256)
     return "\n".join(
         [
-            *_front_matter(spec),
+            _front_matter(spec),
             f"# {_plain(spec.name)}",
             "",
             *([_plain(spec.description), ""] if spec.description else []),
@@ -80,16 +80,22 @@ def model_card(model: ModelFile, repo: str) -> str:
     )
 
 
-def _front_matter(spec: ModelSpec) -> list[str]:
-    lines = ["---"]
+def _front_matter(spec: ModelSpec) -> str:
+    """What the Hub reads; the licence only where the file states one."""
+    # Here and not above: it reads HF_* variables, and whoever calls has seen to it that they can be used.
+    from huggingface_hub import ModelCardData
+
+    known = slug = None
     if spec.licence:
-        known = _HUB_LICENCES.get(spec.licence.strip().lower())
-        lines.append(f"license: {known or 'other'}")
-        if known is None:
-            slug = re.sub(r"[^a-z0-9]+", "-", spec.licence.lower()).strip("-")[:60]
-            lines.append(f"license_name: {slug or 'unnamed'}")
-    subject = "image-popularity" if spec.kind == "popularity" else "image-aesthetics"
-    return [*lines, "library_name: onnx", "tags:", "- popscore", "- onnx", f"- {subject}", "---", ""]
+        known = _HUB_LICENCES.get(spec.licence.strip().lower(), "other")
+        slug = re.sub(r"[^a-z0-9]+", "-", spec.licence.lower()).strip("-")[:60] or "unnamed"
+    data = ModelCardData(
+        license=known,
+        license_name=slug if known == "other" else None,
+        library_name="onnx",
+        tags=["popscore", "onnx", "image-popularity" if spec.kind == "popularity" else "image-aesthetics"],
+    )
+    return f"---\n{data.to_yaml()}\n---\n"
 
 
 def _facts(model: ModelFile) -> list[tuple[str, str]]:

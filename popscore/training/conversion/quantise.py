@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from popscore.metrics import swapped_pairs
 from popscore.models.preprocess import Input
 from popscore.models.session import ScoringSession, open_session
 from popscore.photos.find import find_photos
@@ -181,17 +182,6 @@ def check(before: ScoringSession, content: bytes, held_back: list[Input], *, cal
         spread=float(old.std()),
         swapped=swapped_pairs(old, new),
     )
-
-
-def swapped_pairs(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """Share of the pairs that two lists of scores put in another order; a new tie counts one half.
-
-    Args:
-        before, after: (P,) scores of the same photos, two at least.
-    """
-    first, second = np.triu_indices(len(before), k=1)
-    orders = [np.sign(scores[first] - scores[second]) for scores in (before, after)]
-    return float(np.abs(orders[0] - orders[1]).mean() / 2)
 
 
 def _timed_scores(session: ScoringSession, photos: list[Input]) -> tuple[NDArray[np.float64], float]:

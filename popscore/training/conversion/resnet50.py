@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from popscore.training.resnet50_shape import CHANNELS, EXPANSION, STAGES
+from popscore.training.conversion.resnet50_shape import CHANNELS, EXPANSION, STAGES, STEM
 
 
 class Bottleneck(nn.Module):  # type: ignore[misc, unused-ignore]
@@ -41,10 +41,10 @@ class ResNet50(nn.Module):  # type: ignore[misc, unused-ignore]
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(3, STEM, 7, 2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(STEM)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
-        inputs = 64
+        inputs = STEM
         for number, (width, blocks, stride) in enumerate(STAGES, start=1):
             first = Bottleneck(inputs, width, stride)
             inputs = EXPANSION * width

@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from popscore.training.resnet50_shape import CHANNELS, GRID, SIDE_PX, STAGES
+from popscore.training.conversion.resnet50_shape import CHANNELS, GRID, SIDE_PX, STAGES
 
 OPSET, IR_VERSION = 17, 8  # of onnx 1.12: read by every onnxruntime since 1.12
 _BN_EPSILON = 1e-5  # torch's default, which torchvision keeps

@@ -14,7 +14,6 @@ from popscore.models.metadata import as_metadata, spec_from_metadata
 from popscore.models.session import open_session
 from popscore.training.conversion import records
 from popscore.training.conversion.convert import convert
-from popscore.training.conversion.quantise import swapped_pairs
 from popscore.training.errors import ConversionRefused
 
 
@@ -82,10 +81,3 @@ def test_int8_needs_enough_photos(tmp_path: Path, cat: Path) -> None:
     with pytest.raises(popscore.PopscoreError, match="nowhere"):
         convert(bare, tmp_path / "model.onnx", int8_photos=tmp_path / "nowhere")
     assert not (tmp_path / "model.onnx").exists()
-
-
-def test_swapped_pairs() -> None:
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([1.0, 2, 3])) == 0
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == 1
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([2.0, 1, 3])) == pytest.approx(1 / 3)
-    assert swapped_pairs(np.array([1.0, 2, 3]), np.array([1.0, 1, 3])) == pytest.approx(1 / 6)

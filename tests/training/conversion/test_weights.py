@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch", reason='torch is not installed: pip install
 
 from torch_files import random_resnet50  # noqa: E402
 
-from popscore.training import convert as conversion  # noqa: E402
+from popscore.training.conversion import convert as conversion  # noqa: E402
 from popscore.training.conversion.convert import convert  # noqa: E402
 from popscore.training.conversion.records import AUTHORS, OWN  # noqa: E402
 from popscore.training.conversion.resnet50 import ResNet50  # noqa: E402
