@@ -35,7 +35,7 @@ def cards(page: Page) -> Locator:
 
 def rank(page: Page, files: list[Path]) -> None:
     page.get_by_role("tab", name="Rank").click()
-    page.locator(".pr-files").set_input_files(files)
+    page.locator(".pr .ps-files").set_input_files(files)
     expect(page.locator(".pr")).to_have_attribute("data-phase", "done", timeout=30_000)
 
 
@@ -45,7 +45,7 @@ def test_six_photos_come_back_as_five_ranked_one_group_one_reason(page: Page, ga
     expect(cards(page)).to_have_count(4)
     page.get_by_role("button", name="best of 2").click()
     expect(cards(page)).to_have_count(5)
-    ranks = [int(text) for text in cards(page).locator(".pr-rank").all_inner_texts()]
+    ranks = [int(text) for text in cards(page).locator(".ps-rank").all_inner_texts()]
     assert sorted(ranks) == [1, 2, 3, 4, 5]
     page.get_by_text("1 could not be read", exact=True).click()
     expect(page.get_by_text("broken.jpg could not be read: the file ends early")).to_be_visible()
@@ -92,7 +92,7 @@ def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
     expect(large.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     expect(large).to_be_hidden()
-    expect(page.locator(".pr-summary")).to_contain_text("1 kept")
+    expect(page.locator(".pr .ps-summary")).to_contain_text("1 kept")
     page.get_by_role("button", name="Kept", exact=True).click()
     expect(cards(page)).to_have_count(1)
     page.get_by_role("button", name="Not rejected").click()
@@ -126,7 +126,7 @@ def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path,
     for index in range(41):
         files.append(tmp_path / f"{index}.jpg")
         small.save(files[-1])
-    page.locator(".pr-files").set_input_files(files)
+    page.locator(".pr .ps-files").set_input_files(files)
     expect(page.get_by_role("alert")).to_have_text("41 photos are too many: the limit is 40. Choose fewer at a time.")
 
 
@@ -158,9 +158,9 @@ def test_the_light_look_is_readable_and_nothing_is_wider_than_the_page(page: Pag
 def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery[:2])
     cards(page).first.get_by_role("button", name="Keep").click()
-    page.locator(".pr-files").set_input_files(gallery[2:4])
+    page.locator(".pr .ps-files").set_input_files(gallery[2:4])
     expect(cards(page)).to_have_count(4, timeout=20_000)
-    expect(page.locator(".pr-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
+    expect(page.locator(".pr .ps-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
 
 
 def test_a_stopped_ranking_says_what_is_left_and_goes_on(
@@ -181,10 +181,10 @@ def test_a_stopped_ranking_says_what_is_left_and_goes_on(
         files.append(tmp_path / f"{index}.jpg")
         photo.rotate(turn * index).save(files[-1])
     page.get_by_role("tab", name="Rank").click()
-    page.locator(".pr-files").set_input_files(files)
+    page.locator(".pr .ps-files").set_input_files(files)
     expect(cards(page).first).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".pr-summary")).to_contain_text(re.compile(r"stopped: \d+ not scored"))
+    expect(page.locator(".pr .ps-summary")).to_contain_text(re.compile(r"stopped: \d+ not scored"))
     page.get_by_role("button", name="Score the rest").click()
-    expect(page.locator(".pr-summary")).to_contain_text("40 photos", timeout=30_000)
+    expect(page.locator(".pr .ps-summary")).to_contain_text("40 photos", timeout=30_000)
     expect(page.get_by_role("button", name="Score the rest")).to_be_hidden()
