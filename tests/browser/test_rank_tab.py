@@ -13,7 +13,7 @@ from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from popscore.scoring.scorer import Candidate, Scorer
+from popscore.scoring.scorer import Content, Scorer
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +99,39 @@ def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
     expect(cards(page)).to_have_count(3)
 
 
+def test_the_large_view_explains_the_score_as_the_score_tab_does(page: Page, gallery: list[Path]) -> None:
+    page.locator("#photo input[type=file]").set_input_files(gallery[0])
+    answer = page.get_by_role("region", name="Result")
+    expect(answer.locator(".ps-curve")).to_be_visible()
+    rank(page, gallery[:4])
+    cards(page).locator(".pr-photo").and_(
+        page.get_by_role("button", name=re.compile(re.escape(gallery[0].name)))
+    ).click()
+    large = page.get_by_role("dialog")
+    for part in (".ps-score", ".ps-place", ".ps-curve", ".ps-said", ".ps-more"):
+        expect(large.locator(part)).to_be_attached()
+        assert large.locator(part).evaluate("(one) => one.outerHTML") == page.locator(f"#answer {part}").evaluate(
+            "(one) => one.outerHTML"
+        )
+    expect(large.locator(".ps-curve")).to_be_visible()
+    large.get_by_text("What it means").click()
+    expect(large.get_by_text("It looks at the picture alone")).to_be_visible()
+    box = large.get_by_role("button", name="Keep").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < page.viewport_size["height"], "Keep is below the fold"  # type: ignore[index]
+
+
+def test_the_explanation_follows_the_photo(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery[:4])
+    numbers = [text.split()[0] for text in cards(page).locator(".ps-chip b").all_inner_texts()]
+    cards(page).first.locator(".pr-photo").click()
+    large = page.get_by_role("dialog")
+    for number in numbers:
+        expect(large.locator(".ps-number")).to_have_text(number)
+        expect(large.locator(".ps-number")).to_be_visible()
+        page.keyboard.press("ArrowRight")
+
+
 def test_two_photos_side_by_side(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     cards(page).nth(0).locator(".pr-photo").click()
@@ -166,13 +199,13 @@ def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path
 def test_a_stopped_ranking_says_what_is_left_and_goes_on(
     page: Page, cat: Path, tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_full_speed = Scorer.candidate
+    at_full_speed = Scorer._content
 
-    def slowly(scorer: Scorer, *photo: Any, **options: Any) -> Candidate:
+    def slowly(scorer: Scorer, *photo: Any) -> Content:
         time.sleep(0.2)  # or a quick machine has nothing left to stop
-        return at_full_speed(scorer, *photo, **options)
+        return at_full_speed(scorer, *photo)
 
-    monkeypatch.setattr(Scorer, "candidate", slowly)
+    monkeypatch.setattr(Scorer, "_content", slowly)
     # Other photos at each size, because the app remembers scores.
     turn = 3 if size == "phone" else 2
     photo = Image.open(cat).convert("RGB").resize((300, 200))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import gradio as gr
@@ -29,15 +30,19 @@ def page_function(name: str, answer: Callable[..., Json]) -> Callable[[Sequence[
         answer: gets the arguments one by one.
     """
 
+    wanted = signature(answer)
+
     def called(arguments: Sequence[Any]) -> Json:
+        try:
+            wanted.bind(*arguments)
+        except TypeError:  # too many, too few, or no list
+            return {"message": "The page is out of step with the server. Reload it."}
         try:
             return answer(*arguments)
         except OutOfDate as error:
             return {"message": sentence(error), "stale": True}
         except TOLD as error:
             return {"message": sentence(error)}
-        except (TypeError, ValueError):  # not what the page sends
-            return {"message": "The page is out of step with the server. Reload it."}
 
     called.__name__ = name
     return called

@@ -44,7 +44,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks, remembered: RememberedScore
     Args:
         remembered: scores of uploads, shared with the endpoints.
     """
-    gallery = _Gallery(door, demo, remembered)
+    gallery = Gallery(door, demo, remembered)
     page = gr.HTML(
         "",
         html_template=asset("rank.html"),
@@ -77,7 +77,7 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks, remembered: RememberedScore
     page.stop(None, None, None, cancels=[running], api_visibility="private")
 
 
-class _Gallery:
+class Gallery:
     """What the page asks the server. Everything that it sends comes from outside, and is checked."""
 
     def __init__(self, door: ModelDoor, demo: gr.Blocks, remembered: RememberedScores) -> None:
@@ -138,16 +138,16 @@ class _Gallery:
         a, b = (self._candidate(scorer, photo).photo for photo in (photo_a, photo_b))
         return {"verdict": words.verdict(a.file, a.score, b.file, b.score, scorer.model)}
 
-    def save(self, model: object, kind: str, photos: object, chosen: object) -> Json:
+    def save(self, model: object, kind: object, photos: object, chosen: object) -> Json:
         """A file with the photos that were chosen, or with their scores."""
-        if kind not in _DOWNLOADS or not isinstance(chosen, list):
+        if str(kind) not in _DOWNLOADS or not isinstance(chosen, list):
             raise refusal("This cannot be saved. Reload the page.")
         uploads = checked_uploads(photos, self._door.settings.max_files)
         scorer = self._scorer_of(model)
         ranking = rank_images(uploads, scorer=scorer, group_similar=True, cache=self._remembered.of(scorer.model))
         wanted = set(map(str, chosen))
         results = [photo for photo in ranking.results if str(uploads[photo.index].location) in wanted]
-        name, write = _DOWNLOADS[kind]
+        name, write = _DOWNLOADS[str(kind)]
         path = download_folder() / name
         done = write(replace(ranking, results=results), path, uploads)
         return offered(self._demo, path, " ".join(str(failed.error) for failed in done.errors))

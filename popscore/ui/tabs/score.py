@@ -21,7 +21,7 @@ _AT_ONCE = 4
 
 def build_score_tab(door: ModelDoor) -> None:
     """Lay out the tab and wire its events; call inside a gr.Blocks context."""
-    answers = _Answers(door)
+    answers = Answers(door)
     with gr.Row(elem_classes="ps-stage"):
         photo = _photo_area()
         gr.HTML(privacy_line("Scored"), label="Privacy", elem_classes="ps-under")
@@ -53,7 +53,7 @@ def _photo_area() -> PhotoInput:
     )
 
 
-class _Answers:
+class Answers:
     """What is shown in the photo area and in the panel beside it, in this order."""
 
     def __init__(self, door: ModelDoor) -> None:

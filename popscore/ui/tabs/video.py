@@ -29,7 +29,7 @@ _AT_ONCE = 1
 
 def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     """Lay out the tab and wire its events; call inside the context of `demo`."""
-    moments = _Moments(door, demo)
+    moments = Moments(door, demo)
     page = gr.HTML(
         "",
         html_template=asset("video.html"),
@@ -52,7 +52,7 @@ def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
     page.stop(None, None, None, cancels=[running], api_visibility="private")
 
 
-class _Moments:
+class Moments:
     """What the page asks the server. Everything that it sends comes from outside, and is checked."""
 
     def __init__(self, door: ModelDoor, demo: gr.Blocks) -> None:
@@ -102,11 +102,13 @@ class _Moments:
 
     # --- asked by the script of the page --------------------------------------------------------------
 
-    def frame(self, video: object, index: int) -> Json:
+    def frame(self, video: object, index: object) -> Json:
         """A picture of one frame."""
+        if not isinstance(index, int):
+            raise refusal("This is no frame of the video. Reload the page.")
         location = checked_upload(str(video), None).location
         at_least = (_PREVIEW_SIDE, _PREVIEW_SIDE)
-        for _, picture in frame_images(location, [int(index)], at_least=at_least, limits=self._limits):
+        for _, picture in frame_images(location, [index], at_least=at_least, limits=self._limits):
             return {"image": data_address(fitted(picture, _PREVIEW_SIDE))}
         raise refusal("This frame cannot be shown. Choose another place on the line.")
 
