@@ -2,7 +2,7 @@
 // `popscore` from assets/kit. The server owns scores, order and groups; this file asks for them, shows them, and
 // remembers which photos were kept or rejected.
 
-const {make, button, count, chip} = popscore;
+const {make, count} = popscore;
 const root = element.querySelector('.pr');
 const {find, say, busy, act} = popscore.page(root);
 const limits = props.limits;
@@ -93,48 +93,13 @@ watch('value', () => {
 
 // --- grid --------------------------------------------------------------------------------------
 
-const cards = new Map(); // id -> the card of a photo, kept between drawings so that pictures do not flash
-
-function newCard(id) {
-  const item = make('li', 'ps-card');
-  item.dataset.id = id;
-  const open = button('pr-photo', undefined, 'show');
-  const image = make('img');
-  image.alt = '';
-  open.append(image, make('span', 'ps-rank'));
-  const line = make('div', 'ps-line');
-  line.append(make('span', 'ps-chip'));
-  const decide = make('div', 'pr-decide');
-  decide.append(button('', 'Keep', 'keep'), button('', 'Reject', 'reject'));
-  item.append(open, button('pr-stack', undefined, 'group'), line, decide);
-  pictures.fillLater(image, id, limits.small);
-  cards.set(id, item);
-  return item;
-}
-
-function pressed(within, id) {
-  const decided = state.decided.get(id);
-  for (const choice of ['keep', 'reject']) {
-    within.querySelector(`.pr-decide [data-do=${choice}]`).setAttribute('aria-pressed', decided === choice);
-  }
-  return decided;
-}
-
-function card(result, sizes) {
-  const item = cards.get(result.id) || newCard(result.id);
-  item.querySelector('.ps-rank').textContent = result.rank;
-  item.querySelector('.pr-photo').setAttribute(
-    'aria-label', `Rank ${result.rank}: ${result.file}, ${result.score.toFixed(2)}, ${result.label}`);
-  chip(result, item.querySelector('.ps-chip'));
-  const stack = item.querySelector('.pr-stack');
-  stack.hidden = sizes.get(result.group) < 2 || !result.group_best;
-  stack.textContent = `best of ${sizes.get(result.group)}`;
-  stack.setAttribute('aria-expanded', state.open.has(result.group));
-  item.classList.toggle('pr-member', !result.group_best);
-  item.classList.toggle('pr-picked', state.picked.includes(result.id));
-  item.dataset.decided = pressed(item, result.id) || '';
-  return item;
-}
+const cards = popscore.cards({
+  pictures,
+  side: limits.small,
+  decidedOf: (id) => state.decided.get(id),
+  openOf: (group) => state.open.has(group),
+  pickedOf: (id) => state.picked.includes(id),
+});
 
 // What the grid shows, in its order: the best of each group, and under it the rest if it is unfolded.
 function listed() {
@@ -154,9 +119,9 @@ function draw() {
   for (const {group} of state.results) sizes.set(group, (sizes.get(group) || 0) + 1);
   find('.ps-head').hidden = !any;
   find('.ps-drop').classList.toggle('ps-small', any);
-  find('.pr-grid').replaceChildren(...listed().map((result) => card(result, sizes)));
+  find('.pr-grid').replaceChildren(...listed().map((result) => cards.card(result, sizes.get(result.group))));
   drawSummary();
-  drawChart();
+  popscore.dots(find('.pr-chart'), state.results, (id) => state.decided.get(id));
   views.draw();
   const bar = find('.pr-compare-bar');
   bar.hidden = !state.picked.length || views.shown !== null;
@@ -195,28 +160,6 @@ function drawSummary() {
 // Groups of more than one photo.
 const groups = () => new Set(state.results.filter((result) => !result.group_best).map((result) => result.group));
 
-// Every score as a dot over the bands; dots that would cover each other are stacked.
-function drawChart() {
-  const scores = state.results.map((result) => result.score);
-  const axis = popscore.axis(Math.min(-1, ...scores) - 0.2, Math.max(6.5, ...scores) + 0.2);
-  const columns = new Map();
-  const dots = state.results.map((result) => {
-    const column = Math.round(axis.across(result.score) * 1.5);
-    const height = columns.get(column) || 0;
-    columns.set(column, height + 1);
-    const dot = make('i', `pr-dot ${popscore.cssOf(result.label)}`);
-    dot.style.left = `${axis.across(result.score)}%`;
-    dot.style.bottom = `${4 + Math.min(height, 7) * 8}px`;
-    dot.title = `${result.rank}. ${result.file} ${result.score.toFixed(2)}`;
-    Object.assign(dot.dataset, {do: 'show', id: result.id, decided: state.decided.get(result.id) || ''});
-    return dot;
-  });
-  const chart = find('.pr-chart');
-  chart.setAttribute('aria-label', scores.length
-    ? `All scores, from ${Math.min(...scores).toFixed(2)} to ${Math.max(...scores).toFixed(2)}` : 'No scores yet');
-  chart.replaceChildren(...popscore.ground(axis), ...dots);
-}
-
 // --- what a person does ------------------------------------------------------------------------
 
 // Whether an answer of the server is one. If another model answers by now, all photos are scored again.
@@ -227,8 +170,7 @@ function answered(answer) {
 }
 
 const views = popscore.photoViews({
-  find, limits, pictures, server, state, byId, listed, draw, pressed, answered,
-  focus: (id) => cards.get(id)?.querySelector('.pr-photo').focus(),
+  find, limits, pictures, server, state, cards, byId, listed, draw, decide, answered,
 });
 
 function decide(id, choice) {
@@ -251,7 +193,6 @@ async function save(kind) {
 }
 
 function clear() {
-  for (const item of cards.values()) item.remove();
   cards.clear();
   pictures.clear();
   Object.assign(state, {
@@ -283,6 +224,7 @@ function unfold() {
 const idOf = (target) =>
   target.dataset.id || target.closest('.ps-card')?.dataset.id || (target.closest('.pr-large') ? views.shown : null);
 
+views.keys(root);
 act({
   stop, clear, unfold,
   choose: () => find('.ps-files').click(),
@@ -306,29 +248,6 @@ act({
   compare: views.compare,
   unpick: () => { state.picked = []; draw(); },
   close: (one) => one.closest('dialog').close(),
-});
-
-// To the card beside it, in the grid.
-function focusBeside(id, by) {
-  const list = [...find('.pr-grid').children];
-  list[list.findIndex((item) => item.dataset.id === id) + by]?.querySelector('.pr-photo').focus();
-}
-
-// On the document: in a large view the focus may lie on nothing.
-document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
-  if (!root.isConnected || !root.checkVisibility()) return;
-  const large = views.shown;
-  const id = large || event.target.closest('.ps-card')?.dataset.id;
-  const key = event.key.toLowerCase();
-  const by = {arrowright: 1, arrowleft: -1}[key];
-  if (by && large) views.step(by);
-  else if (by && id) focusBeside(id, by);
-  else if (id && key === 'k') decide(id, 'keep');
-  else if (id && key === 'x') decide(id, 'reject');
-  else if (id && key === 'c') views.pick(id);
-  else return;
-  event.preventDefault();
 });
 
 for (const input of root.querySelectorAll('input[type=file]')) {

@@ -7,7 +7,7 @@ from popscore.ui.kit.band_chart import page_bands
 
 _STYLES = ("kit.css", "parts.css", "score.css", "rank.css", "video.css")
 # Each adds to window.popscore; a later one may use what an earlier one has added.
-_SHARED_SCRIPTS = ("parts.js", "bands.js", "files.js", "pictures.js", "gallery.js", "photo_views.js")
+_SHARED_SCRIPTS = ("parts.js", "bands.js", "files.js", "pictures.js", "gallery.js", "cards.js", "photo_views.js")
 
 
 def asset(name: str) -> str:

@@ -28,4 +28,26 @@ Object.assign(window.popscore, {
       return part;
     });
   },
+
+  // Every score as a dot over the bands; dots that would cover each other are stacked.
+  dots(chart, results, decidedOf) {
+    const {axis: axisOf, make, cssOf, ground} = window.popscore;
+    const scores = results.map((result) => result.score);
+    const axis = axisOf(Math.min(-1, ...scores) - 0.2, Math.max(6.5, ...scores) + 0.2);
+    const columns = new Map();
+    const dots = results.map((result) => {
+      const column = Math.round(axis.across(result.score) * 1.5);
+      const height = columns.get(column) || 0;
+      columns.set(column, height + 1);
+      const dot = make('i', `ps-dot ${cssOf(result.label)}`);
+      dot.style.left = `${axis.across(result.score)}%`;
+      dot.style.bottom = `${4 + Math.min(height, 7) * 8}px`;
+      dot.title = `${result.rank}. ${result.file} ${result.score.toFixed(2)}`;
+      Object.assign(dot.dataset, {do: 'show', id: result.id, decided: decidedOf(result.id) || ''});
+      return dot;
+    });
+    chart.setAttribute('aria-label', scores.length
+      ? `All scores, from ${Math.min(...scores).toFixed(2)} to ${Math.max(...scores).toFixed(2)}` : 'No scores yet');
+    chart.replaceChildren(...ground(axis), ...dots);
+  },
 });

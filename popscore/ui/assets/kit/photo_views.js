@@ -1,6 +1,7 @@
 // A photo in large with the explanation of its score, and two photos side by side: the two dialogs of a gallery.
 
-// `tab` is what the gallery lends: find, limits, pictures, server, state, byId, listed, draw, pressed, answered.
+// `tab` is what the gallery lends: find, limits, pictures, server, state, cards, byId, listed, draw, decide,
+// answered.
 window.popscore.photoViews = (tab) => {
   const {make, button, chip} = window.popscore;
   const {find, limits, pictures, server, state} = tab;
@@ -67,7 +68,7 @@ window.popscore.photoViews = (tab) => {
     large.querySelector('.pr-place').textContent = `${result.rank} of ${state.results.length}`;
     large.querySelector('.pr-name').textContent = `${result.file}, ${result.width} x ${result.height}`;
     large.querySelector('.pr-close-call').hidden = !result.too_close;
-    tab.pressed(large, result.id);
+    tab.cards.pressed(large, result.id);
     const others = state.results.filter((other) => other.group === result.group && other.id !== result.id);
     large.querySelector('.pr-others').hidden = !others.length;
     large.querySelector('.pr-others div').replaceChildren(...others.map(otherOf));
@@ -109,7 +110,7 @@ window.popscore.photoViews = (tab) => {
       if (dialog.open) return; // the event comes late: the view is open again, with another photo
       if (dialog === versus) state.picked = [];
       else {
-        tab.focus(shown);
+        tab.cards.focus(shown);
         shown = null;
       }
       tab.draw();
@@ -117,8 +118,27 @@ window.popscore.photoViews = (tab) => {
     dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
   }
 
+  // Arrows, K, X and C, for the photo in the large view, else for the card that has the focus.
+  function keys(root) {
+    // On the document: in a large view the focus may lie on nothing.
+    document.addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
+      if (!root.isConnected || !root.checkVisibility()) return;
+      const id = large.open ? shown : event.target.closest('.ps-card')?.dataset.id;
+      const key = event.key.toLowerCase();
+      const by = {arrowright: 1, arrowleft: -1}[key];
+      if (by && large.open) step(by);
+      else if (by && id) tab.cards.focusBeside(id, by);
+      else if (id && key === 'k') tab.decide(id, 'keep');
+      else if (id && key === 'x') tab.decide(id, 'reject');
+      else if (id && key === 'c') pick(id);
+      else return;
+      event.preventDefault();
+    });
+  }
+
   return {
-    open, step, draw, pick, compare,
+    keys, open, step, draw, pick, compare,
     get shown() { return large.open ? shown : null; },
     // What was said by another model, or about other photos, is forgotten.
     forget() {
