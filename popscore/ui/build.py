@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 
 from popscore.errors import PopscoreError
-from popscore.models.spec import Json
 from popscore.settings import Settings
-from popscore.ui.api import add_endpoint
-from popscore.ui.kit import explanation
-from popscore.ui.kit.assets import asset
+from popscore.ui.api import add_endpoints
+from popscore.ui.kit.assets import shared_scripts, styles
+from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import DELETE_UPLOADS
 from popscore.ui.tabs.rank import build_rank_tab
 from popscore.ui.tabs.score import build_score_tab
@@ -21,11 +21,11 @@ from popscore.ui.tabs.video import build_video_tab
 from popscore.ui.theme import popscore_theme
 
 _QUEUE_SIZE = 200
-_STYLES = ("popscore.css", "rank.css", "video.css")
 
+_TOP = '<h1 class="ps-name">popscore</h1><p class="ps-ask">Which picture will people like most?</p>'
 _FOOT = (
     '<footer class="ps-foot"><button type="button">Use it from code</button>'
-    '<a href="https://arxiv.org/abs/1907.01985">The research behind the scale</a></footer>'
+    '<a href="https://arxiv.org/abs/1907.01985">The research behind popscore</a></footer>'
 )
 # Gradio opens its page about the API from a footer of its own, which the style sheet hides.
 _OPEN_API_JS = """
@@ -43,42 +43,41 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
         InvalidSetting: an environment variable cannot be used.
     """
     door = ModelDoor(settings or Settings.from_environment())
-
-    async def show_model() -> AsyncIterator[str]:
-        if not door.settled:
-            yield explanation.waiting_badge()
-        while not door.settled:
-            await asyncio.sleep(0.2)
-        try:
-            yield explanation.model_badge((await asyncio.to_thread(door.scorer)).model)
-        except PopscoreError as error:
-            yield explanation.failed_badge(error)
-
-    def model_info() -> Json:
-        """Say which model answers: name, kind, where it came from, hash, scale, measured accuracy, licence."""
-        try:
-            return door.scorer().model.to_full_json()
-        except PopscoreError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
+    remembered = RememberedScores()
     demo: gr.Blocks
     with gr.Blocks(title="popscore", analytics_enabled=False, delete_cache=DELETE_UPLOADS, fill_width=True) as demo:
-        with gr.Row(elem_classes="ps-top"):
-            gr.HTML('<h1 class="ps-name">popscore</h1><p class="ps-ask">Which picture will people like most?</p>')
-            badge = gr.HTML(explanation.waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
+        _build_top(door, demo)
         with gr.Tabs(elem_classes="ps-tabs"):
             with gr.Tab("Score"):
                 build_score_tab(door)
             with gr.Tab("Rank"):
-                build_rank_tab(door, demo)
+                build_rank_tab(door, demo, remembered)
             with gr.Tab("Video"):
                 build_video_tab(door, demo)
         gr.HTML(_FOOT, label="Foot", js_on_load=_OPEN_API_JS)
-        demo.load(show_model, None, badge, api_visibility="private", show_progress="hidden", concurrency_limit=None)
-        add_endpoint(model_info)
+        add_endpoints(door, remembered)
     demo.queue(max_size=_QUEUE_SIZE)
     door.open_in_background()
     return demo
+
+
+def _build_top(door: ModelDoor, demo: gr.Blocks) -> None:
+    """The name of the app, and the model that answers, as soon as it is known."""
+
+    async def show_model() -> AsyncIterator[str]:
+        if not door.settled:
+            yield waiting_badge()
+        while not door.settled:
+            await asyncio.sleep(0.2)
+        try:
+            yield model_badge((await asyncio.to_thread(door.scorer)).model)
+        except PopscoreError as error:
+            yield failed_badge(error)
+
+    with gr.Row(elem_classes="ps-top"):
+        gr.HTML(_TOP)
+        badge = gr.HTML(waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
+    demo.load(show_model, None, badge, api_visibility="private", show_progress="hidden", concurrency_limit=None)
 
 
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
@@ -86,7 +85,8 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
     settings = settings or Settings.from_environment()
     return {
         "theme": popscore_theme(),
-        "css": "\n".join(map(asset, _STYLES)),
+        "css": styles(),
+        "head": shared_scripts(),
         "footer_links": ["api"],
         "run_history": False,
         "show_error": False,

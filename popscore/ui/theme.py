@@ -1,4 +1,4 @@
-"""The look: one type family of the system, quiet neutrals, one accent. The rest is in assets/popscore.css."""
+"""The look: one type family of the system, quiet neutrals, one accent. The rest is in the style sheets in assets."""
 
 import gradio as gr
 from gradio.themes import Base, colors, sizes

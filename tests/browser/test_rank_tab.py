@@ -13,7 +13,7 @@ from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from popscore.scoring.scorer import Candidate, Scorer
+from popscore.scoring.scorer import Content, Scorer
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def cards(page: Page) -> Locator:
 
 def rank(page: Page, files: list[Path]) -> None:
     page.get_by_role("tab", name="Rank").click()
-    page.locator(".pr-files").set_input_files(files)
+    page.locator(".pr .ps-files").set_input_files(files)
     expect(page.locator(".pr")).to_have_attribute("data-phase", "done", timeout=30_000)
 
 
@@ -45,7 +45,7 @@ def test_six_photos_come_back_as_five_ranked_one_group_one_reason(page: Page, ga
     expect(cards(page)).to_have_count(4)
     page.get_by_role("button", name="best of 2").click()
     expect(cards(page)).to_have_count(5)
-    ranks = [int(text) for text in cards(page).locator(".pr-rank").all_inner_texts()]
+    ranks = [int(text) for text in cards(page).locator(".ps-rank").all_inner_texts()]
     assert sorted(ranks) == [1, 2, 3, 4, 5]
     page.get_by_text("1 could not be read", exact=True).click()
     expect(page.get_by_text("broken.jpg could not be read: the file ends early")).to_be_visible()
@@ -92,11 +92,44 @@ def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
     expect(large.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     expect(large).to_be_hidden()
-    expect(page.locator(".pr-summary")).to_contain_text("1 kept")
+    expect(page.locator(".pr .ps-summary")).to_contain_text("1 kept")
     page.get_by_role("button", name="Kept", exact=True).click()
     expect(cards(page)).to_have_count(1)
     page.get_by_role("button", name="Not rejected").click()
     expect(cards(page)).to_have_count(3)
+
+
+def test_the_large_view_explains_the_score_as_the_score_tab_does(page: Page, gallery: list[Path]) -> None:
+    page.locator("#photo input[type=file]").set_input_files(gallery[0])
+    answer = page.get_by_role("region", name="Result")
+    expect(answer.locator(".ps-curve")).to_be_visible()
+    rank(page, gallery[:4])
+    cards(page).locator(".pr-photo").and_(
+        page.get_by_role("button", name=re.compile(re.escape(gallery[0].name)))
+    ).click()
+    large = page.get_by_role("dialog")
+    for part in (".ps-score", ".ps-place", ".ps-curve", ".ps-said", ".ps-more"):
+        expect(large.locator(part)).to_be_attached()
+        assert large.locator(part).evaluate("(one) => one.outerHTML") == page.locator(f"#answer {part}").evaluate(
+            "(one) => one.outerHTML"
+        )
+    expect(large.locator(".ps-curve")).to_be_visible()
+    large.get_by_text("What it means").click()
+    expect(large.get_by_text("It looks at the picture alone")).to_be_visible()
+    box = large.get_by_role("button", name="Keep").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < page.viewport_size["height"], "Keep is below the fold"  # type: ignore[index]
+
+
+def test_the_explanation_follows_the_photo(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery[:4])
+    numbers = [text.split()[0] for text in cards(page).locator(".ps-chip b").all_inner_texts()]
+    cards(page).first.locator(".pr-photo").click()
+    large = page.get_by_role("dialog")
+    for number in numbers:
+        expect(large.locator(".ps-number")).to_have_text(number)
+        expect(large.locator(".ps-number")).to_be_visible()
+        page.keyboard.press("ArrowRight")
 
 
 def test_two_photos_side_by_side(page: Page, gallery: list[Path]) -> None:
@@ -126,7 +159,7 @@ def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path,
     for index in range(41):
         files.append(tmp_path / f"{index}.jpg")
         small.save(files[-1])
-    page.locator(".pr-files").set_input_files(files)
+    page.locator(".pr .ps-files").set_input_files(files)
     expect(page.get_by_role("alert")).to_have_text("41 photos are too many: the limit is 40. Choose fewer at a time.")
 
 
@@ -158,21 +191,21 @@ def test_the_light_look_is_readable_and_nothing_is_wider_than_the_page(page: Pag
 def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery[:2])
     cards(page).first.get_by_role("button", name="Keep").click()
-    page.locator(".pr-files").set_input_files(gallery[2:4])
+    page.locator(".pr .ps-files").set_input_files(gallery[2:4])
     expect(cards(page)).to_have_count(4, timeout=20_000)
-    expect(page.locator(".pr-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
+    expect(page.locator(".pr .ps-summary")).to_contain_text("4 photos · 4 scenes · 1 kept")
 
 
 def test_a_stopped_ranking_says_what_is_left_and_goes_on(
     page: Page, cat: Path, tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_full_speed = Scorer.candidate
+    at_full_speed = Scorer._content
 
-    def slowly(scorer: Scorer, *photo: Any, **options: Any) -> Candidate:
+    def slowly(scorer: Scorer, *photo: Any) -> Content:
         time.sleep(0.2)  # or a quick machine has nothing left to stop
-        return at_full_speed(scorer, *photo, **options)
+        return at_full_speed(scorer, *photo)
 
-    monkeypatch.setattr(Scorer, "candidate", slowly)
+    monkeypatch.setattr(Scorer, "_content", slowly)
     # Other photos at each size, because the app remembers scores.
     turn = 3 if size == "phone" else 2
     photo = Image.open(cat).convert("RGB").resize((300, 200))
@@ -181,10 +214,10 @@ def test_a_stopped_ranking_says_what_is_left_and_goes_on(
         files.append(tmp_path / f"{index}.jpg")
         photo.rotate(turn * index).save(files[-1])
     page.get_by_role("tab", name="Rank").click()
-    page.locator(".pr-files").set_input_files(files)
+    page.locator(".pr .ps-files").set_input_files(files)
     expect(cards(page).first).to_be_visible(timeout=20_000)
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".pr-summary")).to_contain_text(re.compile(r"stopped: \d+ not scored"))
+    expect(page.locator(".pr .ps-summary")).to_contain_text(re.compile(r"stopped: \d+ not scored"))
     page.get_by_role("button", name="Score the rest").click()
-    expect(page.locator(".pr-summary")).to_contain_text("40 photos", timeout=30_000)
+    expect(page.locator(".pr .ps-summary")).to_contain_text("40 photos", timeout=30_000)
     expect(page.get_by_role("button", name="Score the rest")).to_be_hidden()

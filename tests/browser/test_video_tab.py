@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 def find_moments(page: Page, video: Path) -> None:
     page.get_by_role("tab", name="Video").click()
-    page.locator(".pv .pr-files").set_input_files(video)
+    page.locator(".pv .ps-files").set_input_files(video)
     expect(page.locator(".pv")).to_have_attribute("data-phase", "done", timeout=60_000)
 
 
@@ -23,7 +23,7 @@ def test_a_clip_is_uploaded_and_a_frame_downloaded(page: Page, clip: Path) -> No
     find_moments(page, clip)
     frames = page.get_by_role("list", name="Best frames, best first").get_by_role("listitem")
     expect(frames.first).to_be_visible()
-    expect(page.locator(".pv .pr-summary")).to_have_text(re.compile(r"^\d+ frames scored · best at 0:\d\d\.\d$"))
+    expect(page.locator(".pv .ps-summary")).to_have_text(re.compile(r"^\d+ frames scored · best at 0:\d\d\.\d$"))
     with page.expect_download() as download:
         frames.first.get_by_role("link", name="Save").click()
     frame = Image.open(Path(download.value.path()))
@@ -52,7 +52,7 @@ def test_a_clip_is_recorded_with_the_camera(page: Page) -> None:
     page.wait_for_timeout(2500)
     page.get_by_role("button", name="Stop recording").click()
     expect(page.locator(".pv")).to_have_attribute("data-phase", "done", timeout=60_000)
-    expect(page.locator(".pv .pr-summary")).to_contain_text("frames scored")
+    expect(page.locator(".pv .ps-summary")).to_contain_text("frames scored")
 
 
 @pytest.mark.dark
@@ -60,6 +60,6 @@ def test_a_file_that_is_no_video_says_so(page: Page, cat: Path, tmp_path: Path) 
     named = tmp_path / "clip.mp4"
     named.write_bytes(cat.read_bytes())
     page.get_by_role("tab", name="Video").click()
-    page.locator(".pv .pr-files").set_input_files(named)
+    page.locator(".pv .ps-files").set_input_files(named)
     expect(page.get_by_role("alert").filter(has_text="clip.mp4")).to_contain_text("is a photo, not a video")
     check_contrast(page)

@@ -21,21 +21,9 @@ async function give(file) {
   input.dispatchEvent(new Event('change', {bubbles: true}));
 }
 
-const visible = () => element.isConnected && area()?.checkVisibility();
-
-document.addEventListener('paste', (event) => {
-  if (!visible() || event.target.matches('input, textarea')) return;
-  const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith('image/'));
-  if (!file) return;
-  event.preventDefault();
-  give(file);
-});
-document.addEventListener('dragover', (event) => {
-  if (visible()) event.preventDefault();
-});
-document.addEventListener('drop', (event) => {
-  if (!visible() || event.defaultPrevented || event.target.closest?.('#photo .upload-container')) return;
-  event.preventDefault();
-  const [file] = event.dataTransfer?.files || [];
-  if (file) give(file);
+popscore.takeFiles({
+  element,
+  kind: 'image',
+  take: ([file]) => give(file),
+  leave: (event) => Boolean(event.target.closest?.('#photo .upload-container')),
 });

@@ -1,33 +1,10 @@
-// The Video tab in the browser. `element`, `props`, `server`, `trigger`, `upload` and `watch` come from
-// Gradio. Text from outside is set as text, never as HTML.
+// The Video tab in the browser. `element`, `props`, `server`, `trigger`, `upload` and `watch` come from Gradio,
+// `popscore` from assets/kit.
 
+const {make, button, clock, chip} = popscore;
 const root = element.querySelector('.pv');
-const find = (selector) => root.querySelector(selector);
-const state = {video: null, answer: null, stopped: false, looked: 0};
-
-const make = (tag, className, text) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
-const clock = (time) => {
-  const tenths = Math.round(time * 10);
-  const minutes = Math.floor(tenths / 600);
-  return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, '0')}`;
-};
-
-function say(message) {
-  find('.pr-message').textContent = message || '';
-  find('.pr-message').hidden = !message;
-}
-
-function busy(words, share) {
-  find('.pr-busy').hidden = words === null;
-  if (words === null) return;
-  find('.pr-doing').textContent = words;
-  find('.pr-bar i').style.width = `${Math.round(100 * share)}%`;
-}
+const {find, say, busy, act} = popscore.page(root);
+const state = {video: null, answer: null, run: 0, looked: 0};
 
 async function bring(file) {
   if (!file) return;
@@ -36,42 +13,41 @@ async function bring(file) {
     say(`${file.name} is too large: the limit is ${props.limits.bytes / 1e6} MB. Cut it shorter, or save it smaller.`);
     return;
   }
-  Object.assign(state, {answer: null, stopped: false});
+  state.answer = null;
+  const run = (state.run += 1);
   root.dataset.phase = 'busy';
   draw();
   busy(`Uploading ${file.name}`, 0.02);
-  try {
-    const sent = await upload(file);
-    state.video = {id: sent.path, name: file.name};
-  } catch (error) {
-    busy(null);
-    root.dataset.phase = 'empty';
-    say(`${file.name} did not arrive. Check the connection and choose it again.`);
+  const {sent, lost} = await popscore.uploadAll([file], upload);
+  if (run !== state.run) return; // stopped meanwhile, or another one was chosen
+  if (lost.length) {
+    fail(lost[0].message);
     return;
   }
-  if (state.stopped) return;
+  [state.video] = sent;
   busy('Looking at the frames', 0.05);
   const every = Math.min(1000, Math.max(1, Math.round(Number(find('.pv-every').value) || 25)));
-  trigger('submit', {video: state.video, every, fast: find('.pv-fast').checked});
+  trigger('submit', {video: state.video, every, fast: find('.pv-fast').checked, run});
+}
+
+function fail(message) {
+  busy(null);
+  root.dataset.phase = 'empty';
+  say(message);
 }
 
 watch('value', () => {
-  const answer = props.value;
-  if (!answer || !answer.phase || state.stopped) return;
-  if (answer.phase === 'error') {
+  if (!props.value) return;
+  const answer = JSON.parse(props.value);
+  if (answer.run !== state.run) return; // of a run that was stopped, or overtaken
+  if (answer.phase === 'error') fail(answer.message);
+  else if (answer.phase === 'scoring') busy(answer.doing, answer.share);
+  else {
     busy(null);
-    root.dataset.phase = 'empty';
-    say(answer.message);
-    return;
+    state.answer = answer;
+    root.dataset.phase = 'done';
+    draw();
   }
-  if (answer.phase === 'scoring') {
-    busy(answer.doing, answer.share);
-    return;
-  }
-  busy(null);
-  state.answer = answer;
-  root.dataset.phase = 'done';
-  draw();
 });
 
 // --- camera --------------------------------------------------------------------------------------
@@ -107,51 +83,33 @@ async function record() {
 
 function draw() {
   const answer = state.answer;
-  find('.pr-drop').classList.toggle('pr-small', Boolean(answer));
-  find('.pr-head').hidden = !answer;
+  find('.ps-drop').classList.toggle('ps-small', Boolean(answer));
+  find('.ps-head').hidden = !answer;
   find('.pv-look').hidden = true;
   find('.pv-frames').replaceChildren(...(answer ? answer.results.map(frameCard) : []));
   if (!answer) return;
   const best = answer.results[0];
-  find('.pr-summary').textContent = `${answer.points.length} frames scored`
+  find('.ps-summary').textContent = `${answer.points.length} frames scored`
     + (best ? ` · best at ${clock(best.time_s)}` : '');
   find('.pv-notices').replaceChildren(...answer.notices.map((notice) => make('li', '', notice)));
   find('[data-do=zip]').disabled = !answer.results.length;
   drawLine(answer);
 }
 
-function drawLine(answer) {
-  const points = answer.points;
+// The score along the time, over the bands, which lie one above the other here.
+function drawLine({points, results}) {
   const scores = points.map((point) => point.score);
-  const low = Math.min(...scores, 0) - 0.3;
-  const high = Math.max(...scores, 4.5) + 0.3;
+  const axis = popscore.axis(Math.min(...scores, 0) - 0.3, Math.max(...scores, 4.5) + 0.3);
   const end = Math.max(points.at(-1)?.time_s || 0, 0.001);
-  const across = (time) => (1000 * time) / end;
-  const up = (score) => 160 - (160 * (score - low)) / (high - low);
-  const svg = find('.pv-line svg');
-  const shape = (tag, attributes) => {
-    const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
-  };
-  const parts = [];
-  let upper = high;
-  for (const band of props.bands) {
-    const lower = Math.max(low, band.from);
-    if (lower < upper) {
-      parts.push(shape('rect', {class: `ps-${band.label.toLowerCase()}`, x: 0, width: 1000, y: up(upper), height: up(lower) - up(upper)}));
-      upper = lower;
-    }
-  }
-  parts.push(shape('polyline', {points: points.map((point) => `${across(point.time_s).toFixed(1)},${up(point.score).toFixed(1)}`).join(' ')}));
-  svg.replaceChildren(...parts);
-  find('.pv-marks').replaceChildren(...answer.results.map((result) => {
-    const mark = make('button', 'pv-mark', String(result.rank));
-    mark.type = 'button';
-    mark.dataset.do = 'look';
+  const down = (score) => 100 - axis.across(score);
+  find('.pv-ground').replaceChildren(...popscore.ground(axis, {upright: true}));
+  find('.pv-line polyline').setAttribute('points', points.map((point) =>
+    `${((1000 * point.time_s) / end).toFixed(1)},${(1.6 * down(point.score)).toFixed(1)}`).join(' '));
+  find('.pv-marks').replaceChildren(...results.map((result) => {
+    const mark = button('pv-mark', String(result.rank), 'look');
     mark.dataset.index = result.frame_index;
-    mark.style.left = `${across(result.time_s) / 10}%`;
-    mark.style.top = `${(100 * up(result.score)) / 160}%`;
+    mark.style.left = `${(100 * result.time_s) / end}%`;
+    mark.style.top = `${down(result.score)}%`;
     mark.setAttribute('aria-label', `Rank ${result.rank} at ${clock(result.time_s)}: ${result.score.toFixed(2)}, ${result.label}`);
     return mark;
   }));
@@ -159,22 +117,20 @@ function drawLine(answer) {
 }
 
 function frameCard(result) {
-  const item = make('li', 'pr-card');
+  const item = make('li', 'ps-card');
   const image = make('img');
   image.alt = `The frame at ${clock(result.time_s)}`;
+  const line = make('div', 'ps-line');
+  line.append(chip(result), make('span', 'pv-time', clock(result.time_s)));
+  item.append(image, make('span', 'ps-rank', result.rank), line);
+  if (!result.image) return item; // it could not be written; a notice says so
   image.src = result.preview;
-  const line = make('div', 'pr-line');
-  const chip = make('span', `ps-chip ps-${result.label.toLowerCase()}`);
-  chip.append(make('i'), make('b', '', `${result.score.toFixed(2)} ${result.label}`));
-  line.append(chip, make('span', 'pv-time', clock(result.time_s)));
   const save = make('a', 'pv-save', 'Save');
-  save.href = address(result.image);
+  save.href = popscore.address(result.image);
   save.download = result.image_name;
-  item.append(image, make('span', 'pr-rank', result.rank), line, save);
+  item.append(save);
   return item;
 }
-
-const address = (path) => `gradio_api/file=${path.split('/').map(encodeURIComponent).join('/')}`;
 
 // The frame that was scored nearest to a place on the line.
 async function look(point) {
@@ -183,61 +139,49 @@ async function look(point) {
   const figure = find('.pv-look');
   figure.hidden = false;
   figure.querySelector('figcaption').textContent = `${clock(point.time_s)}: ${point.score.toFixed(2)}`;
-  const picture = await server.frame(state.video.id, point.index);
+  const answer = await server.frame(state.video.id, point.index).catch(() => ({}));
   if (asked !== state.looked) return;
+  say(answer.image ? '' : answer.message || 'This frame did not arrive. Try again.');
+  if (!answer.image) return;
   const image = figure.querySelector('img');
-  image.src = picture;
+  image.src = answer.image;
   image.alt = `The frame at ${clock(point.time_s)}`;
 }
 
 async function saveAll() {
-  try {
-    const saved = await server.pack(state.video.name, state.answer.results.map((result) => result.image));
-    const link = make('a');
-    link.href = address(saved.file);
-    link.download = saved.name;
-    root.append(link);
-    link.click();
-    link.remove();
-  } catch (error) {
-    say('The ZIP could not be made. The frames may have been deleted by now: choose the video again.');
-  }
+  const written = state.answer.results.map((result) => result.image).filter(Boolean);
+  const saved = await server.pack(state.video.name, written).catch(() => ({message: 'The ZIP could not be made. Try again.'}));
+  say(saved.message);
+  if (saved.file) popscore.save(saved.file, saved.name);
 }
 
-// --- hands -------------------------------------------------------------------------------------
+// --- what a person does ------------------------------------------------------------------------
 
-root.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-do]');
-  if (button?.dataset.do === 'choose') find('.pr-files').click();
-  else if (button?.dataset.do === 'record') record();
-  else if (button?.dataset.do === 'recorded') recorder.stop();
-  else if (button?.dataset.do === 'zip') saveAll();
-  else if (button?.dataset.do === 'look') {
-    look(state.answer.points.find((point) => point.index === Number(button.dataset.index)));
-  } else if (button?.dataset.do === 'stop') {
-    state.stopped = true;
-    busy(null);
-    root.dataset.phase = 'empty';
-    trigger('stop', {});
-  } else if (event.target.closest('.pv-line') && state.answer) {
-    const box = find('.pv-line svg').getBoundingClientRect();
-    const points = state.answer.points;
+function stop() {
+  state.run += 1;
+  busy(null);
+  root.dataset.phase = 'empty';
+  trigger('stop', {});
+}
+
+act({
+  stop,
+  choose: () => find('.ps-files').click(),
+  record,
+  recorded: () => recorder.stop(),
+  zip: saveAll,
+  look: (mark) => look(state.answer.points.find((point) => point.index === Number(mark.dataset.index))),
+  along: (line, event) => {
+    if (!state.answer) return;
+    const box = line.getBoundingClientRect();
+    const {points} = state.answer;
     const time = ((event.clientX - box.left) / box.width) * points.at(-1).time_s;
     look(points.reduce((a, b) => (Math.abs(b.time_s - time) < Math.abs(a.time_s - time) ? b : a), points[0]));
-  }
+  },
 });
-find('.pr-files').addEventListener('change', (event) => {
+find('.ps-files').addEventListener('change', (event) => {
   const [file] = event.target.files;
   event.target.value = '';
   bring(file);
 });
-root.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  find('.pr-drop').classList.add('pr-over');
-});
-root.addEventListener('dragleave', () => find('.pr-drop').classList.remove('pr-over'));
-root.addEventListener('drop', (event) => {
-  event.preventDefault();
-  find('.pr-drop').classList.remove('pr-over');
-  bring(event.dataTransfer.files[0]);
-});
+popscore.takeFiles({element: root, kind: 'video', take: ([file]) => bring(file), area: find('.ps-drop')});

@@ -1,8 +1,29 @@
 """The texts that the page is made of: style sheets, templates, scripts."""
 
+import json
 from importlib.resources import files
+
+from popscore.ui.kit.band_chart import page_bands
+
+_STYLES = ("kit.css", "parts.css", "score.css", "rank.css", "video.css")
+# Each adds to window.popscore; a later one may use what an earlier one has added.
+_SHARED_SCRIPTS = ("parts.js", "bands.js", "files.js", "pictures.js", "gallery.js", "cards.js", "photo_views.js")
 
 
 def asset(name: str) -> str:
     """The text of a file in the assets folder."""
     return files("popscore.ui").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def styles() -> str:
+    """All style sheets as one."""
+    return "\n".join(map(asset, _STYLES))
+
+
+def shared_scripts() -> str:
+    """What the scripts of all tabs share, as a script in the head of the page.
+
+    It is there before any tab is, stands in the page itself, and so needs no address that files are served from.
+    """
+    scripts = "\n".join(asset(f"kit/{name}") for name in _SHARED_SCRIPTS)
+    return f"<script>window.popscore = {{bands: {json.dumps(page_bands())}}};\n{scripts}</script>"

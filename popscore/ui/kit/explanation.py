@@ -1,126 +1,127 @@
-"""The answer about one photo, as HTML. Every text from outside is escaped."""
+"""The explanation of a score: number, word, place, curve, meaning. Written once, as parts of HTML.
+
+The Score panel and the large view of Rank put the same parts together. Every text from outside is escaped.
+"""
 
 import math
-from html import escape
+from typing import NamedTuple
 
-from popscore import scale, words
-from popscore.errors import PopscoreError
-from popscore.models.spec import ModelInfo
+from popscore import words
+from popscore.foreign_text import in_html
+from popscore.models.spec import Json, ModelInfo
 from popscore.results import ScoredPhoto
+from popscore.scale import I2PA_REFERENCE_MEAN, I2PA_REFERENCE_STD
+from popscore.ui.kit.band_chart import Axis, BandSpan, bands_sentence, css_class, spans
 
 _CURVE_REACH = 3.2  # standard deviations to each side of the mean
 _CURVE_STEPS = 96
+_CURVE_HEIGHT = 40  # in units of the drawing, 2 of them above the peak
 
 
-def empty_panel() -> str:
-    """Before the first photo."""
-    return _panel(
-        "empty",
-        '<p class="ps-lead">Drop a photo to see its score.</p>'
-        "<p>You get a number, its word, and its place among other photos.</p>",
+class Explanation(NamedTuple):
+    """The parts, in the order in which they are read.
+
+    Attributes:
+        score: the number and its word.
+        place: where it stands among other photos.
+        curve: the same, as a drawing.
+        meaning: what the number is and what it is not.
+    """
+
+    score: str
+    place: str
+    curve: str
+    meaning: str
+
+    def to_json(self) -> Json:
+        """The parts for a page that puts them together itself."""
+        return self._asdict()
+
+
+def explanation(photo: ScoredPhoto, info: ModelInfo) -> Explanation:
+    """Explain a score.
+
+    Args:
+        photo: with its score.
+        info: the model that gave it.
+    """
+    return Explanation(_score(photo), _place(photo, info), _curve(photo, info), _meaning(info))
+
+
+def on_the_scale_of_i2pa(info: ModelInfo) -> bool:
+    """Whether a model's scores are spread as those of the I2PA research; other models have a scale of their own."""
+    spec = info.spec
+    return math.isclose(spec.reference_mean, I2PA_REFERENCE_MEAN) and math.isclose(
+        spec.reference_std, I2PA_REFERENCE_STD
     )
 
 
-def waiting_panel(*, model_ready: bool) -> str:
-    """While the answer is on its way: the shape of the answer, and a sentence."""
-    sentence = (
-        "Scoring the photo." if model_ready else "The model is on its way. The photo is scored as soon as it is here."
-    )
-    bars = '<div class="ps-bone ps-bone-score"></div><div class="ps-bone ps-bone-curve"></div>'
-    return _panel("waiting", f'{bars}<p class="ps-lead">{sentence}</p>')
-
-
-def error_panel(error: PopscoreError) -> str:
-    """A photo that has no score, and why."""
-    reason, _, next_step = str(error).partition(". ")
-    step = f"<p>{escape(next_step)}</p>" if next_step else ""
-    return _panel("error", f'<p>No score</p><p class="ps-lead">{escape(reason.rstrip("."))}.</p>{step}')
-
-
-def result_panel(photo: ScoredPhoto, info: ModelInfo) -> str:
-    """The score with its word, its place among others, and the model that said it."""
-    band = photo.label.lower()
-    place = words.place(photo.percentile, info)
-    size = f"{photo.width} x {photo.height}"
-    return _panel(
-        "result",
-        f'<p class="ps-file" title="{escape(photo.file)}"><span>{escape(photo.file)}</span> {size}</p>'
-        f'<p class="ps-score"><span class="ps-number">{photo.score:.2f}</span>'
-        f'<span class="ps-chip ps-{band}"><i></i>{photo.label}</span></p>'
-        f'<p class="ps-place">{escape(place[0].upper() + place[1:])}.</p>'
-        f"{_curve(photo, info)}"
-        f"{_meaning(info)}",
-    )
-
-
-def model_badge(info: ModelInfo) -> str:
-    """Which model answers, always in sight."""
-    notice = f'<p class="ps-notice" role="status">{escape(info.notice)}</p>' if info.notice else ""
-    dot = "ps-fallback" if info.notice else "ps-ok"
-    return f'<p class="ps-badge {dot}"><i></i>{escape(words.answered_by(info))}</p>{notice}'
-
-
-def waiting_badge() -> str:
-    """While the model is being loaded."""
-    return '<p class="ps-badge ps-loading"><i></i>The model is on its way</p>'
-
-
-def failed_badge(error: PopscoreError) -> str:
-    """When there is no model, and falling back is not allowed."""
+def _score(photo: ScoredPhoto) -> str:
     return (
-        '<p class="ps-badge ps-fallback"><i></i>No model</p>'
-        f'<p class="ps-notice" role="status">{escape(str(error))}</p>'
+        f'<p class="ps-score"><span class="ps-number">{photo.score:.2f}</span>'
+        f'<span class="ps-chip {css_class(photo.label)}"><i></i>{photo.label}</span></p>'
     )
 
 
-def _panel(state: str, inside: str) -> str:
-    return f'<section class="ps-panel ps-panel-{state}" aria-live="polite" aria-label="Result">{inside}</section>'
+def _place(photo: ScoredPhoto, info: ModelInfo) -> str:
+    place = words.place(photo.percentile, info)
+    return f'<p class="ps-place">{in_html(place[0].upper() + place[1:])}.</p>'
 
 
 def _meaning(info: ModelInfo) -> str:
     return (
-        f'<p class="ps-said">{escape(words.meaning(info))}</p>'
+        f'<p class="ps-said">{in_html(words.meaning(info))}</p>'
         '<details class="ps-more"><summary>What it means, and what not</summary>'
-        f"<p>{escape(words.LIMITS)}</p>"
-        f"<p>The scale is that of the I2PA research: the average is {info.spec.reference_mean:g}, and two of three "
-        f"photos lie within {info.spec.reference_std:g} of it. Excellent begins at 4, Good at 2, Fair at 0.</p>"
+        f"<p>{in_html(words.LIMITS)}</p>"
+        f"<p>{in_html(scale_sentences(info))}</p>"
         "</details>"
+    )
+
+
+def scale_sentences(info: ModelInfo) -> str:
+    """What the scale of a model is, and where the bands begin on it."""
+    whose = (
+        "The scale is that of the I2PA research" if on_the_scale_of_i2pa(info) else "This model has a scale of its own"
+    )
+    spec = info.spec
+    return (
+        f"{whose}: the average is {spec.reference_mean:g}, and two of three photos lie within "
+        f"{spec.reference_std:g} of it. {bands_sentence()}"
     )
 
 
 def _curve(photo: ScoredPhoto, info: ModelInfo) -> str:
     """The reference distribution in the colours of the bands, with the photo's place on it."""
     mean, std = info.spec.reference_mean, info.spec.reference_std
-    low = min(mean - _CURVE_REACH * std, photo.score - 0.2 * std)
-    high = max(mean + _CURVE_REACH * std, photo.score + 0.2 * std)
-
-    def across(score: float) -> float:
-        return 100 * (score - low) / (high - low)
-
-    def height(score: float) -> float:
-        return 38 * math.exp(-0.5 * ((score - mean) / std) ** 2)
-
-    shapes, names, upper = [], [], high
-    for band in scale.BANDS:
-        lower = max(band.lower, low)
-        if lower >= upper:
-            continue
-        steps = max(2, round(_CURVE_STEPS * (upper - lower) / (high - low)))
-        points = [lower + (upper - lower) * step / steps for step in range(steps + 1)]
-        line = " ".join(f"{across(score):.2f},{40 - height(score):.2f}" for score in points)
-        shapes.append(
-            f'<polygon class="ps-{band.label.lower()}" points="{across(lower):.2f},40 {line} {across(upper):.2f},40"/>'
-        )
-        if across(upper) - across(lower) > 12:
-            middle = (across(lower) + across(upper)) / 2
-            names.append(f'<span style="left:{middle:.1f}%">{band.label}</span>')
-        upper = lower
-    here = across(photo.score)
+    axis = Axis(
+        min(mean - _CURVE_REACH * std, photo.score - 0.2 * std), max(mean + _CURVE_REACH * std, photo.score + 0.2 * std)
+    )
+    here = axis.across(photo.score)
     lean = "ps-lean-left" if here > 82 else "ps-lean-right" if here < 18 else ""
+    found = spans(axis)
     return (
         f'<div class="ps-curve" role="img" aria-label="Reference curve: this photo stands at {photo.score:.2f}, '
         f'in the band {photo.label}">'
-        f'<svg viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true">{"".join(shapes)}</svg>'
+        f'<svg viewBox="0 0 100 {_CURVE_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
+        f"{''.join(_hill(span, axis, mean, std) for span in found)}</svg>"
         f'<div class="ps-here {lean}" style="left:{here:.1f}%" aria-hidden="true"><b>this photo</b></div>'
-        f'<div class="ps-bands" aria-hidden="true">{"".join(names)}</div></div>'
+        f'<div class="ps-bands" aria-hidden="true">{"".join(_band_name(span, axis) for span in found)}</div></div>'
     )
+
+
+def _hill(span: BandSpan, axis: Axis, mean: float, std: float) -> str:
+    """The part of the normal curve that lies in a band."""
+    steps = max(2, round(_CURVE_STEPS * (span.upper - span.lower) / (axis.high - axis.low)))
+    scores = [span.lower + (span.upper - span.lower) * step / steps for step in range(steps + 1)]
+    heights = [(_CURVE_HEIGHT - 2) * math.exp(-0.5 * ((score - mean) / std) ** 2) for score in scores]
+    line = " ".join(
+        f"{axis.across(score):.2f},{_CURVE_HEIGHT - height:.2f}" for score, height in zip(scores, heights, strict=True)
+    )
+    ends = f"{axis.across(span.lower):.2f},{_CURVE_HEIGHT}", f"{axis.across(span.upper):.2f},{_CURVE_HEIGHT}"
+    return f'<polygon class="{span.css_class}" points="{ends[0]} {line} {ends[1]}"/>'
+
+
+def _band_name(span: BandSpan, axis: Axis) -> str:
+    """The word under the curve, where there is room for it."""
+    left, right = axis.across(span.lower), axis.across(span.upper)
+    return f'<span style="left:{(left + right) / 2:.1f}%">{span.label}</span>' if right - left > 12 else ""

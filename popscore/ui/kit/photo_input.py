@@ -13,6 +13,7 @@ from gradio.utils import get_upload_folder
 from httpx import HTTPError
 
 from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.messages import refusal
 from popscore.ui.kit.uploads import checked_upload
 
 
@@ -72,7 +73,7 @@ def _fetched(sent: FileData | str) -> NamedPhoto:
         elif sent.startswith("data:image/"):
             path = save_base64_to_cache(sent, get_upload_folder())
         else:
-            raise gr.Error("A photo is sent as an upload, or as an https: or data: address.", print_exception=False)
+            raise refusal("A photo is sent as an upload, or as an https: or data: address.")
     except (OSError, ValueError, HTTPError) as error:
-        raise gr.Error(f"{sent[:80]} could not be fetched. Check the address.", print_exception=False) from error
+        raise refusal(f"{sent[:80]} could not be fetched. Check the address.") from error
     return checked_upload(path, None)

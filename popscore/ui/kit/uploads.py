@@ -1,34 +1,26 @@
 """Only files that a visitor uploaded are ever opened."""
 
-import secrets
 from pathlib import Path
 
-import gradio as gr
 from gradio.utils import get_upload_folder
 
 from popscore.files.kinds import READABLE_PHOTOS
 from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.messages import refusal
 
 # Gradio looks for files older than the second number every so often as the first says, in seconds.
 DELETE_UPLOADS = (600, 3000)
+# The same for people; every page and the README say it in these words.
 KEEP_UPLOADS_WORDS = "within the hour"
 
 
-def download_folder() -> Path:
-    """A new folder for files that a visitor is going to download."""
-    folder = Path(get_upload_folder()) / secrets.token_hex(20)
-    folder.mkdir(parents=True)
-    return folder
-
-
-def remember_downloads(demo: gr.Blocks, folder: Path) -> None:
-    """Have the files of a folder deleted like uploads.
+def privacy_line(done: str) -> str:
+    """What happens to a photo or a video, in one sentence, as HTML.
 
     Args:
-        demo: the app, which remembers what it has to delete.
-        folder: from `download_folder`, with everything written into it.
+        done: what the server does with it, as in `Scored`.
     """
-    demo.upload_file_set.update(str(path) for path in folder.iterdir())
+    return f'<p class="ps-privacy">{done} on this server, deleted {KEEP_UPLOADS_WORDS}, never learned from.</p>'
 
 
 def checked_upload(path: str | None, name: str | None) -> NamedPhoto:
@@ -38,7 +30,35 @@ def checked_upload(path: str | None, name: str | None) -> NamedPhoto:
         gr.Error: the path does not lie in the upload folder, so it is not an upload.
     """
     folder = Path(get_upload_folder()).resolve()
-    location = Path(path or "").resolve()
+    try:
+        location = Path(path or "").resolve()
+    except (OSError, ValueError):  # a path with a null byte, or a circle of links
+        location = folder
     if not path or not location.is_relative_to(folder) or location == folder:
-        raise gr.Error(f"This is not an uploaded photo. Upload a {READABLE_PHOTOS} file.", print_exception=False)
+        raise refusal(f"This is not an uploaded photo. Upload a {READABLE_PHOTOS} file.")
     return NamedPhoto(location, Path(name).name if name and Path(name).name else location.name)
+
+
+def checked_uploads(sent: object, most: int) -> list[NamedPhoto]:
+    """The uploads in a list that a page sent, as objects with `id` (where it lies) and `name`.
+
+    Args:
+        most: how many are allowed.
+
+    Raises:
+        gr.Error: it is no such list, it is too long, or one of its files is not an upload.
+    """
+    if not isinstance(sent, list) or not all(isinstance(photo, dict) for photo in sent):
+        raise refusal("The list of photos did not arrive. Reload the page.")
+    check_count(len(sent), most)
+    return [checked_upload(str(photo.get("id", "")), str(photo.get("name", ""))) for photo in sent]
+
+
+def check_count(found: int, most: int) -> None:
+    """Refuse more photos than the app takes at a time.
+
+    Raises:
+        gr.Error: there are more than `most`.
+    """
+    if found > most:
+        raise refusal(f"{found} photos are too many: the limit is {most}. Choose fewer at a time.")

@@ -1,160 +1,72 @@
-"""The Rank tab: drop many photos, get the best first. And the endpoint `/rank_images`."""
+"""The Rank tab: drop many photos, get the best first."""
 
-import time
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import gradio as gr
 
-from popscore import scale, words
-from popscore.errors import PopscoreError
+from popscore import words
 from popscore.gallery import export
-from popscore.gallery.ranking import rank, rank_images
+from popscore.gallery.ranking import rank_images
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
-from popscore.results import FailedPhoto
+from popscore.results import FailedPhoto, Ranking
 from popscore.scoring.scorer import Candidate, Scorer
-from popscore.ui.api import add_endpoint
 from popscore.ui.kit.assets import asset
+from popscore.ui.kit.downloads import download_folder, offered
+from popscore.ui.kit.explanation import explanation
+from popscore.ui.kit.gallery_updates import GalleryUpdates
+from popscore.ui.kit.messages import TOLD, refusal
 from popscore.ui.kit.model_door import ModelDoor
-from popscore.ui.kit.photo_input import photos_input
+from popscore.ui.kit.page_functions import OutOfDate, page_function, told
+from popscore.ui.kit.page_parts import page_parts
 from popscore.ui.kit.previews import data_address, preview
-from popscore.ui.kit.remembered import RememberedScores
-from popscore.ui.kit.uploads import checked_upload, download_folder, remember_downloads
+from popscore.ui.kit.progress import Cancelled, Following, Report
+from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.uploads import checked_upload, checked_uploads
 
 _SMALL_SIDE, _LARGE_SIDE = 360, 1600
-# Between two pictures of the work in progress; each carries all results so far.
-_SHOW_EVERY_S = 0.5
 _AT_ONCE = 2
-# What a visitor can save, and the name it gets.
-_DOWNLOADS = {"zip": "popscore.zip", "csv": "popscore.csv", "xmp": "popscore star ratings.zip"}
+# What a visitor can save: the name it gets, and what writes it.
+_Writer = Callable[[Ranking, Path, Sequence[NamedPhoto]], export.Exported]
+_DOWNLOADS: dict[str, tuple[str, _Writer]] = {
+    "zip": ("popscore.zip", lambda kept, path, photos: export.write_zip(kept, path, photos=photos)),
+    "csv": ("popscore.csv", lambda kept, path, _: export.write_csv(kept, path)),
+    "xmp": ("popscore star ratings.zip", lambda kept, path, _: export.write_xmp_zip(kept, path)),
+}
 
 
-def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
-    """Lay out the tab and wire its events; call inside the context of `demo`."""
-    remembered = RememberedScores()
-    settings = door.settings
+def build_rank_tab(door: ModelDoor, demo: gr.Blocks, remembered: RememberedScores) -> None:
+    """Lay out the tab and wire its events; call inside the context of `demo`.
 
-    def uploads_of(photos: object) -> list[NamedPhoto]:
-        """What the page sent, checked: it comes from outside."""
-        if not isinstance(photos, list) or not all(isinstance(photo, dict) for photo in photos):
-            raise gr.Error("The list of photos did not arrive. Reload the page.", print_exception=False)
-        check_count(len(photos))
-        return [checked_upload(str(photo.get("id", "")), str(photo.get("name", ""))) for photo in photos]
-
-    def check_count(found: int) -> None:
-        if found > settings.max_files:
-            raise gr.Error(
-                f"{found} photos are too many: the limit is {settings.max_files}. Choose fewer at a time.",
-                print_exception=False,
-            )
-
-    def show_ranking(event: gr.EventData) -> Iterator[Json]:
-        found: list[Candidate | FailedPhoto] = []
-        try:
-            uploads = uploads_of(event.photos)
-            scorer = door.scorer()
-        except (PopscoreError, gr.Error) as error:
-            yield {"phase": "error", "message": str(getattr(error, "message", error))}
-            return
-        candidates = scorer.candidates(uploads, cache=remembered)
-        shown_s = time.monotonic()
-        try:
-            for candidate in candidates:
-                found.append(candidate)
-                if time.monotonic() - shown_s > _SHOW_EVERY_S:
-                    yield _page_json(found, uploads, scorer, phase="scoring")
-                    shown_s = time.monotonic()
-        finally:
-            candidates.close()
-        yield _page_json(found, uploads, scorer, phase="done")
-
-    def preview_of(arguments: Sequence[Any]) -> str:
-        location, side = checked_upload(str(arguments[0]), None).location, arguments[1]
-        return data_address(preview(location, _LARGE_SIDE if side == _LARGE_SIDE else _SMALL_SIDE))
-
-    def verdict(arguments: Sequence[Any]) -> str:
-        name_a, score_a, name_b, score_b = arguments
-        return words.verdict(str(name_a), float(score_a), str(name_b), float(score_b), door.scorer().model)
-
-    def save(arguments: Sequence[Any]) -> Json:
-        kind, photos, chosen = arguments
-        if kind not in _DOWNLOADS or not isinstance(chosen, list):
-            raise gr.Error("This cannot be saved.", print_exception=False)
-        uploads = uploads_of(photos)
-        try:
-            ranking = rank_images(
-                uploads,
-                scorer=door.scorer(),
-                group_similar=True,
-                cache=remembered,
-            )
-            wanted = set(map(str, chosen))
-            results = [photo for photo in ranking.results if str(uploads[photo.index].location) in wanted]
-            kept = replace(ranking, results=results)
-            folder = download_folder()
-            path = folder / _DOWNLOADS[kind]
-            if kind == "zip":
-                done = export.write_zip(kept, path, photos=uploads)
-            elif kind == "csv":
-                done = export.write_csv(kept, path)
-            else:
-                done = export.write_xmp_zip(kept, path)
-        except PopscoreError as error:
-            return {"message": str(error)}
-        remember_downloads(demo, folder)
-        missing = " ".join(str(failed.error) for failed in done.errors)
-        return {"file": str(path), "name": path.name, "message": missing}
-
-    preview_of.__name__ = "preview"
-
-    def rank_photos(files: list[NamedPhoto], top_k: int, group_similar: bool) -> Json:
-        """Rank photos, best first, by appeal, or by popularity where such a model is in use.
-
-        Returns the model that answered, the results with rank, score, percentile, label, colour and the gap to the
-        next one, and the files that could not be read with their reasons. Photos whose gap lies within the model's
-        noise are marked `too_close`. MCP clients send addresses (https: or data:), other clients upload files.
-
-        Args:
-            files: the photos, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC: uploads, or their addresses.
-            top_k: how many of the best to return; 0 returns all.
-            group_similar: put near-duplicates into groups, and with top_k return the best of each group.
-        """
-        if not files:
-            raise gr.Error("There are no photos. Send some as `files`.", print_exception=False)
-        check_count(len(files))
-        try:
-            ranking = rank_images(
-                files,
-                scorer=door.scorer(),
-                top=top_k or None,
-                group_similar=group_similar,
-                cache=remembered,
-            )
-        except PopscoreError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return ranking.to_json()
-
-    rank_photos.__name__ = "rank_images"
-
+    Args:
+        remembered: scores of uploads, shared with the endpoints.
+    """
+    gallery = Gallery(door, demo, remembered)
     page = gr.HTML(
-        {"phase": "empty"},
+        "",
         html_template=asset("rank.html"),
-        js_on_load=asset("rank_views.js") + asset("rank.js"),
-        server_functions=[preview_of, verdict, save],
+        js_on_load=asset("rank.js"),
+        server_functions=[
+            page_function("preview", gallery.preview),
+            page_function("explain", gallery.explain),
+            page_function("verdict", gallery.verdict),
+            page_function("save", gallery.save),
+        ],
         label="Rank",
         elem_id="rank",
+        parts=page_parts("Ranked"),
         limits={
-            "files": settings.max_files,
-            "bytes": settings.max_image_bytes,
+            "files": door.settings.max_files,
+            "bytes": door.settings.max_image_bytes,
             "small": _SMALL_SIDE,
             "large": _LARGE_SIDE,
         },
-        bands=[{"label": band.label, "from": max(band.lower, -1e9)} for band in scale.BANDS],
     )
-    ranking_event = page.submit(
-        show_ranking,
+    running = page.submit(
+        gallery.show_ranking,
         None,
         page,
         api_visibility="private",
@@ -162,34 +74,96 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks) -> None:
         trigger_mode="multiple",  # the page asks once at a time; after a stop the others would wait for ever
         concurrency_limit=_AT_ONCE,
     )
-    page.stop(None, None, None, cancels=[ranking_event], api_visibility="private")
-    add_endpoint(
-        rank_photos,
-        photos_input(label="files", visible=False),
-        gr.Number(0, label="top_k", precision=0, minimum=0, visible=False),
-        gr.Checkbox(False, label="group_similar", visible=False),
-    )
+    page.stop(None, None, None, cancels=[running], api_visibility="private")
 
 
-def _page_json(found: list[Candidate | FailedPhoto], uploads: list[NamedPhoto], scorer: Scorer, *, phase: str) -> Json:
-    """What the page shows: the ranking so far, each result with the address of its upload."""
-    ranking = rank(found, scorer.model, group_similar=True)
-    results = []
-    for photo in ranking.results:
-        place = words.place(photo.percentile, scorer.model)
-        results.append(
-            {
-                **photo.to_json(),
-                "id": str(uploads[photo.index].location),
-                "words": place[0].upper() + place[1:] + ".",
-            }
-        )
-    return {
-        "phase": phase,
-        "done": len(found),
-        "total": len(uploads),
-        "results": results,
-        "errors": [failed.to_json() for failed in ranking.errors],
-        "scenes": ranking.scenes,
-        "noise": ranking.noise,
-    }
+class Gallery:
+    """What the page asks the server. Everything that it sends comes from outside, and is checked."""
+
+    def __init__(self, door: ModelDoor, demo: gr.Blocks, remembered: RememberedScores) -> None:
+        self._door, self._demo, self._remembered = door, demo, remembered
+
+    def show_ranking(self, event: gr.EventData) -> Iterator[str]:
+        """Score the photos; give the ranking as it grows."""
+        try:
+            uploads = checked_uploads(event.photos, self._door.settings.max_files)
+            scorer = self._door.scorer()
+        except TOLD as error:
+            yield told(error, event.run)
+            return
+        found: list[Candidate | FailedPhoto] = []
+        updates = GalleryUpdates(scorer.model, len(uploads), event.run)
+        scoring = Following(lambda report, cancelled: self._score(uploads, scorer, found, report, cancelled))
+        for done, _ in scoring:
+            yield updates.next(found[:done])
+        try:
+            scoring.result  # noqa: B018 - raises what went wrong in the thread
+        except TOLD as error:
+            yield told(error, event.run)
+            return
+        yield updates.last(found)
+
+    def _score(
+        self,
+        uploads: Sequence[NamedPhoto],
+        scorer: Scorer,
+        found: list[Candidate | FailedPhoto],
+        report: Report,
+        cancelled: Cancelled,
+    ) -> None:
+        candidates = scorer.candidates(uploads, cache=self._remembered.of(scorer.model))
+        with contextlib.closing(candidates):
+            for candidate in candidates:
+                found.append(candidate)
+                report(len(found), len(uploads))
+                if cancelled():
+                    return
+
+    # --- asked by the script of the page --------------------------------------------------------------
+
+    def preview(self, photo: object, side: object) -> Json:
+        """A small picture of an upload; `image` is null where none can be made."""
+        upload = checked_upload(str(photo), None)
+        picture = preview(upload, _LARGE_SIDE if side == _LARGE_SIDE else _SMALL_SIDE, self._door.scorer().limits)
+        return {"image": picture and data_address(picture)}
+
+    def explain(self, model: object, photo: object) -> Json:
+        """The explanation of the score of an upload, as parts of HTML."""
+        scorer = self._scorer_of(model)
+        return explanation(self._candidate(scorer, photo).photo, scorer.model).to_json()
+
+    def verdict(self, model: object, photo_a: object, photo_b: object) -> Json:
+        """Which of two uploads is the better one, in one sentence."""
+        scorer = self._scorer_of(model)
+        a, b = (self._candidate(scorer, photo).photo for photo in (photo_a, photo_b))
+        return {"verdict": words.verdict(a.file, a.score, b.file, b.score, scorer.model)}
+
+    def save(self, model: object, kind: object, photos: object, chosen: object) -> Json:
+        """A file with the photos that were chosen, or with their scores."""
+        if str(kind) not in _DOWNLOADS or not isinstance(chosen, list):
+            raise refusal("This cannot be saved. Reload the page.")
+        uploads = checked_uploads(photos, self._door.settings.max_files)
+        scorer = self._scorer_of(model)
+        ranking = rank_images(uploads, scorer=scorer, group_similar=True, cache=self._remembered.of(scorer.model))
+        wanted = set(map(str, chosen))
+        results = [photo for photo in ranking.results if str(uploads[photo.index].location) in wanted]
+        name, write = _DOWNLOADS[str(kind)]
+        path = download_folder() / name
+        done = write(replace(ranking, results=results), path, uploads)
+        return offered(self._demo, path, " ".join(str(failed.error) for failed in done.errors))
+
+    def _scorer_of(self, model: object) -> Scorer:
+        """The scorer, if its model is still the one that the page shows scores of."""
+        scorer = self._door.scorer()
+        if scorer.model.sha256 != model:
+            raise OutOfDate
+        return scorer
+
+    def _candidate(self, scorer: Scorer, photo: object) -> Candidate:
+        """An upload that the page sent as an object, with its score, which is remembered."""
+        (upload,) = checked_uploads([photo], 1)
+        with contextlib.closing(scorer.candidates([upload], cache=self._remembered.of(scorer.model))) as candidates:
+            found = next(candidates)
+        if isinstance(found, FailedPhoto):
+            raise found.error
+        return found

@@ -1,9 +1,10 @@
 """The example photos that ship with the app. Origins and licences: assets/examples/NOTICE."""
 
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from popscore.foreign_text import in_html
+from popscore.photos.sources import ImageLimits
 from popscore.ui.kit.previews import data_address, preview
 
 # File, name under the picture, what a screen reader says.
@@ -26,7 +27,7 @@ def examples_strip() -> str:
     """A row of buttons, as HTML."""
     buttons = "".join(
         f'<button type="button" data-file="{file}">'
-        f'<img src="{_thumbnail(file)}" alt="{escape(alt)}" width="72" height="72"><span>{name}</span></button>'
+        f'<img src="{_thumbnail(file)}" alt="{in_html(alt)}" width="72" height="72"><span>{name}</span></button>'
         for file, name, alt in _EXAMPLES
     )
     return f'<div class="ps-examples"><p>Or try one</p><div>{buttons}</div></div>'
@@ -35,9 +36,9 @@ def examples_strip() -> str:
 def _thumbnail(file: str) -> str:
     """A small square of an example as a data URI, so that the strip costs no further requests."""
     location = example(file)
-    if location is None:
-        raise ValueError(f"no example is called {file}")
-    pixels = preview(location, 4 * _THUMBNAIL_SIDE)
+    pixels = location and preview(location, 4 * _THUMBNAIL_SIDE, ImageLimits())
+    if not pixels:
+        raise ValueError(f"there is no example {file} to show")
     side = min(pixels.size)
     left, top = (pixels.width - side) // 2, (pixels.height - side) // 2
     box = (left, top, left + side, top + side)

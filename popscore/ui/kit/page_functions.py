@@ -1,0 +1,66 @@
+"""What passes between a page's script and the server: functions that the script calls, and values that it watches."""
+
+import json
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any
+
+import gradio as gr
+
+from popscore.errors import PopscoreError
+from popscore.models.spec import Json
+from popscore.ui.kit.messages import TOLD, sentence
+
+
+class OutOfDate(gr.Error):
+    """What the page shows was scored by another model than the one that answers now."""
+
+    def __init__(self) -> None:
+        super().__init__("Another model answers by now, so the photos are scored again.", print_exception=False)
+
+
+def page_function(name: str, answer: Callable[..., Json]) -> Callable[[Sequence[Any]], Json]:
+    """A function for `server_functions` of gr.HTML, called in the script as `server.name(…)`.
+
+    The arguments arrive as one list, from outside and unchecked. What goes wrong is an answer too, `{"message": …}`:
+    an exception would reach the script without its words. With `stale` the script has to ask for new scores.
+
+    Args:
+        name: what the script calls it.
+        answer: gets the arguments one by one.
+    """
+
+    wanted = signature(answer)
+
+    def called(arguments: Sequence[Any]) -> Json:
+        try:
+            wanted.bind(*arguments)
+        except TypeError:  # too many, too few, or no list
+            return {"message": "The page is out of step with the server. Reload it."}
+        try:
+            return answer(*arguments)
+        except OutOfDate as error:
+            return {"message": sentence(error), "stale": True}
+        except TOLD as error:
+            return {"message": sentence(error)}
+
+    called.__name__ = name
+    return called
+
+
+def page_value(document: Json) -> str:
+    """A value of gr.HTML that its script reads, as text.
+
+    Gradio sends only what differs between two values, place by place, which makes lists of numbers that move
+    several times as long. A text is sent as it is. No tag can begin in it, because Gradio looks for scripts.
+    """
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def told(error: PopscoreError | gr.Error, run: object) -> str:
+    """The value that has a page show why it cannot go on.
+
+    Args:
+        run: the page's own number for what it asked.
+    """
+    return page_value({"run": run, "phase": "error", "message": sentence(error)})

@@ -1,0 +1,97 @@
+"""The model of the app may change while it runs. Scores of two models never meet in one gallery."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from onnx_files import tiny
+
+from popscore.gallery.ranking import rank_images
+from popscore.photos.sources import NamedPhoto
+from popscore.scoring.scorer import Content, Scorer, load_scorer
+from popscore.settings import Settings
+from popscore.ui.api import Endpoints
+from popscore.ui.kit.page_functions import OutOfDate
+from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.tabs.rank import Gallery
+
+
+@pytest.fixture
+def scorers(tmp_path: Path) -> list[Scorer]:
+    """Two models that give every photo different scores."""
+    found = []
+    for factor in (4.0, 7.0):
+        path = tmp_path / f"{factor}.onnx"
+        path.write_bytes(tiny(factor=factor))
+        found.append(load_scorer(Settings(model_path=path)))
+    return found
+
+
+class Door:
+    """A door behind which the model changes."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.settings, self.now = Settings(), scorer
+
+    def scorer(self) -> Scorer:
+        return self.now
+
+
+def uploads(photos: dict[str, Path]) -> list[NamedPhoto]:
+    return [NamedPhoto(path, path.name) for path in photos.values()]
+
+
+def test_what_is_remembered_is_remembered_for_one_model(scorers: Sequence[Scorer]) -> None:
+    first, second = scorers[0].model, scorers[1].model
+    remembered = RememberedScores(most=2)
+    content = Content(1.0, 4, 3, b"", None)
+    remembered.of(first).put("a.jpg", content)
+    assert remembered.of(first).get("a.jpg") == content
+    assert remembered.of(second).get("a.jpg") is None
+    remembered.of(second).put("a.jpg", content)
+    remembered.of(first).get("a.jpg")
+    remembered.of(first).put("b.jpg", content)
+    assert remembered.of(second).get("a.jpg") is None, "used longest ago"
+    assert remembered.of(first).get("a.jpg") == content
+
+
+def test_the_endpoint_gives_the_scores_of_the_model_that_answers(
+    scorers: Sequence[Scorer], photos: dict[str, Path]
+) -> None:
+    door = Door(scorers[0])
+    endpoints = Endpoints(door, RememberedScores())  # type: ignore[arg-type]
+    for scorer in (*scorers, scorers[0]):
+        door.now = scorer
+        answer = endpoints.rank_images(uploads(photos), 0, True)
+        assert answer == rank_images(uploads(photos), scorer=scorer, group_similar=True).to_json()
+
+
+def test_a_gallery_is_of_one_model_and_questions_about_another_are_refused(
+    scorers: Sequence[Scorer], photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(photos["cat"].parent))
+    door = Door(scorers[0])
+    gallery = Gallery(door, SimpleNamespace(upload_file_set=set()), RememberedScores())  # type: ignore[arg-type]
+    sent = [{"id": str(path), "name": path.name} for path in photos.values()]
+
+    def last(some: Sequence[Any]) -> Any:
+        return json.loads(list(gallery.show_ranking(SimpleNamespace(photos=some, run=1)))[-1])  # type: ignore[arg-type]
+
+    first = last(sent[:3])
+    door.now = scorers[1]
+    second = last(sent)
+    expected = {found.file: found.to_json()["score"] for found in scorers[1].score_many(uploads(photos))}  # type: ignore[union-attr]
+    assert {result["file"]: result["score"] for result in second["results"]} == expected
+    assert first["model"] != second["model"]
+    for question in (
+        lambda model: gallery.explain(model, sent[0]),
+        lambda model: gallery.verdict(model, sent[0], sent[1]),
+    ):
+        assert question(second["model"])
+        with pytest.raises(OutOfDate):
+            question(first["model"])
+    with pytest.raises(OutOfDate):
+        gallery.save(first["model"], "csv", sent, [sent[0]["id"]])
