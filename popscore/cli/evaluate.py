@@ -1,8 +1,12 @@
 """The command `evaluate`."""
 
 import argparse
+import json
+from pathlib import Path
 
 from popscore.cli.arguments import Commands, add_json
+from popscore.cli.terminal import ALL_WELL, write
+from popscore.training.errors import require
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -17,7 +21,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the model and print the table."""
-    from popscore.training.appeal.evaluate import main as evaluate_appeal
+    require("onnx", purpose="evaluate")
+    from popscore.training.appeal.evaluate import measured
 
-    model = ["--model", options.model] if options.model else []
-    return evaluate_appeal(["--data", options.data, *model, *(["--json"] if options.json else [])])
+    found = measured(Path(options.data), Path(options.model) if options.model else None)
+    write(json.dumps(found.to_json()) + "\n" if options.json else found.text())
+    return ALL_WELL
