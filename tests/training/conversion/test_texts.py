@@ -11,7 +11,8 @@ from popscore.models.metadata import as_metadata
 from popscore.scoring.scorer import Scorer
 from popscore.settings import Settings
 from popscore.training.conversion import records
-from popscore.ui.kit import explanation
+from popscore.ui.kit.answer_panel import result_panel
+from popscore.ui.kit.model_badge import model_badge
 
 
 @pytest.fixture(params=[records.AUTHORS_SPEC, records.OWN_SPEC], ids=["authors", "own"])
@@ -24,7 +25,7 @@ def scorer(request: pytest.FixtureRequest, tmp_path: Path) -> Scorer:
 def test_the_app_speaks_of_popularity(scorer: Scorer, cat: Path) -> None:
     photo = scorer.score(cat)
     spec = scorer.model.spec
-    badge, result = explanation.model_badge(scorer.model), explanation.result_panel(photo, scorer.model)
+    badge, result = model_badge(scorer.model), result_panel(photo, scorer.model)
     assert f"Popularity model from a file: {spec.name}" in badge
     assert f"More popular than {words.of_100(photo.percentile)} {spec.reference_population}" in result
     assert "how much people will like this photo" in result
