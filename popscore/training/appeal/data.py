@@ -90,7 +90,10 @@ def _read_avt(folder: Path, seed: int) -> list[RatedPhoto]:
 
 def _rows(file: Path) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        rows = list(csv.DictReader(stream))
+    if not rows:
+        raise TrainingDataMissing(f"{file}: the label file names no photo. Restore the folder.")
+    return rows
 
 
 def _existing(file: Path) -> Path:

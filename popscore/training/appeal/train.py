@@ -13,7 +13,6 @@ ships is fitted on all photos.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +26,8 @@ from tqdm import tqdm
 
 from popscore import metrics
 from popscore.errors import PopscoreError
+from popscore.models.metadata import as_metadata, values_from_spec
+from popscore.models.spec import ModelSpec
 from popscore.training.appeal import figures
 from popscore.training.appeal.backbones import LITE2, NIMA, load_lite2, load_nima
 from popscore.training.appeal.data import (
@@ -236,25 +237,22 @@ def metadata(measured: dict[str, float], win_scale: float, population: int) -> d
         {"name": backbone.name, "package": backbone.requirement, "file": backbone.file, "sha256": backbone.sha256,
          "licence": backbone.licence} for backbone in (LITE2, NIMA)
     ]  # fmt: skip
-    values: dict[str, object] = {
-        "format": "1",
-        "name": "popscore-appeal",
-        "version": VERSION,
-        "kind": "appeal",
-        "description": "Predicts how appealing people find a photo; it does not predict likes or reach.",
-        "input_size": [SIDE_PX, SIDE_PX],
-        "resize": "squash",
-        "mean": [LITE2.mean] * 3,
-        "std": [LITE2.std] * 3,
-        "reference_mean": str(REFERENCE_MEAN),
-        "reference_std": str(REFERENCE_STD),
-        "reference_population": "stock and community photos that people rated",
-        "reference_size": str(population),
-        "win_scale": f"{win_scale:.4f}",
-        "noise": f"{NOISE}",
-        "license": "Apache-2.0",
-        "training_data": "OASIS (594 open-access stock photos) and AVT (702 CC0 photo tiles), mean ratings of people",
-        "accuracy": {name: round(value, 4) for name, value in measured.items()},
-        "origins": origins,
-    }
-    return {f"popscore.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    spec = ModelSpec(
+        name="popscore-appeal",
+        version=VERSION,
+        kind="appeal",
+        description="Predicts how appealing people find a photo; it does not predict likes or reach.",
+        input_size=(SIDE_PX, SIDE_PX),
+        resize="squash",
+        mean=(LITE2.mean,) * 3,
+        std=(LITE2.std,) * 3,
+        reference_mean=REFERENCE_MEAN,
+        reference_std=REFERENCE_STD,
+        reference_population="stock and community photos that people rated",
+        win_scale=round(win_scale, 4),
+        noise=NOISE,
+        licence="Apache-2.0",
+        training_data="OASIS (594 open-access stock photos) and AVT (702 CC0 photo tiles), mean ratings of people",
+        accuracy={name: round(value, 4) for name, value in measured.items()},
+    )
+    return as_metadata(values_from_spec(spec, reference_size=population, origins=origins))

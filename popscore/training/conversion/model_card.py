@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from popscore import scale, words
+from popscore.foreign_text import markdown
 from popscore.models.spec import ModelInfo, ModelSpec
 from popscore.training.conversion.records import AUTHORS, OWN, PAPER
 
@@ -44,9 +45,9 @@ def model_card(model: ModelFile, repo: str) -> str:
     return "\n".join(
         [
             _front_matter(spec),
-            f"# {_plain(spec.name)}",
+            f"# {markdown(spec.name)}",
             "",
-            *([_plain(spec.description), ""] if spec.description else []),
+            *([markdown(spec.description), ""] if spec.description else []),
             f"This is an ONNX image scorer for popscore. Higher scores are more {info.adjective}. {words.LIMITS}",
             "",
             "## Use it",
@@ -126,11 +127,11 @@ def _facts(model: ModelFile) -> list[tuple[str, str]]:
             f"a file with SHA-256 `{source}`" if (source := model.metadata.get("source_sha256")) else None,
         ),
     ]
-    return [(name, _plain(value, keep="`")) for name, value in rows if value]
+    return [(name, markdown(value, keep="`")) for name, value in rows if value]
 
 
 def _measured(model: ModelFile) -> list[str]:
-    lines = [f"- {_plain(name)}: {value:g}" for name, value in model.spec.accuracy.items()]
+    lines = [f"- {markdown(name)}: {value:g}" for name, value in model.spec.accuracy.items()]
     if model.metadata.get("weights") == AUTHORS:
         lines += ["", f"The figure is the paper's ({PAPER}). It was not measured again on this file."]
     if not lines:
@@ -150,7 +151,7 @@ def _measured(model: ModelFile) -> list[str]:
 
 def _licence(model: ModelFile) -> list[str]:
     licence = model.spec.licence
-    lines = [f"{_plain(licence)}." if licence else "No licence is stated: without one, others may not use the model."]
+    lines = [f"{markdown(licence)}." if licence else "No licence is stated: without one, others may not use the model."]
     weights = model.metadata.get("weights")
     if weights == AUTHORS:
         lines += ["", f"The weights are the authors' own, recognised by the SHA-256 of their file: {PAPER}."]
@@ -160,9 +161,3 @@ def _licence(model: ModelFile) -> list[str]:
             "The weights are not those of the I2PA authors; the figures of their paper say nothing about them.",
         ]
     return lines
-
-
-def _plain(text: str, *, keep: str = "") -> str:
-    """Text from a file, as text: no line breaks, no table cells, no markup of its own."""
-    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return re.sub(r"[\\`*_\[\]<>|#]", lambda found: found[0] if found[0] in keep else f"\\{found[0]}", flat)

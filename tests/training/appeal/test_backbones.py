@@ -14,6 +14,7 @@ from convolutions import convolved
 
 from popscore.training.appeal import backbones
 from popscore.training.appeal.backbones import BN_EPSILON, LITE2, Backbone, BackboneUnavailable, Block, Conv
+from popscore.training.errors import ToolMissing
 
 
 def norm_of(channels: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -126,7 +127,7 @@ def test_nima_is_read_by_the_names_of_its_file(monkeypatch: pytest.MonkeyPatch) 
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setitem(sys.modules, "h5py", SimpleNamespace(File=File))
+    monkeypatch.setitem(sys.modules, "h5py", SimpleNamespace(File=File, __spec__=object()))
     monkeypatch.setattr(backbones, "weight_file", lambda _backbone: Path("nima.hdf5"))
     found = backbones.load_nima()
     assert len(found) == 27
@@ -138,7 +139,8 @@ def test_without_the_reader_of_a_file_its_installation_is_told(
     load: Any, reader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, reader, None)
-    with pytest.raises(BackboneUnavailable, match=f"{reader} reads .* Run: pip install {reader}"):
+    message = f"Training the appeal model needs {reader}, which is not installed.* Run: pip install "
+    with pytest.raises(ToolMissing, match=message):
         load()
 
 

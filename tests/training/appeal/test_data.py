@@ -90,6 +90,15 @@ def test_a_missing_photo_is_named(tmp_path: Path, folder: Path, missing: str) ->
         data.read_rated_photos(copy)
 
 
+@pytest.mark.parametrize("labels", ["oasis/labels.csv", "avt/labels.csv"])
+def test_a_label_file_without_photos_is_named(tmp_path: Path, folder: Path, labels: str) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    header = (copy / labels).read_text(encoding="utf-8").splitlines()[0]
+    (copy / labels).write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(data.TrainingDataMissing, match=f"{labels}: the label file names no photo"):
+        data.read_rated_photos(copy)
+
+
 # --- worse copies, and copies as good ----------------------------------------------------------------
 
 

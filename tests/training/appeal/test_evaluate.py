@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from appeal_parts import write_rated_photos
+from commands import Run
 from onnx_files import METADATA, tiny
 
 from popscore.errors import ModelUnavailable
@@ -111,6 +112,18 @@ def test_both_forms() -> None:
 def test_the_table_of_a_file_is_json(folder: Path, model: Path, quick: None) -> None:
     found = evaluate.measured(folder, model)
     assert len(json.loads(json.dumps(found.to_json()))["figures"]) == len(found.rows)
+
+
+def test_the_command_prints_the_table_or_json(run: Run, folder: Path, model: Path, quick: None) -> None:
+    arguments = ["evaluate", "--suite", "appeal", "--data", str(folder), "--model", str(model)]
+    done = run(*arguments, "--json")
+    assert (done.status, done.err) == (0, "")
+    assert list(done.json) == ["file", "sha256", "figures"]
+    assert done.json["file"] == str(model)
+    shown = run(*arguments)
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.startswith("figure ")
+    assert shown.out.endswith(f"sha256 {done.json['sha256']}\n")
 
 
 def test_without_onnx_it_says_so_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from convolutions import run_graph
 
+from popscore.training.appeal import head as head_module
 from popscore.training.appeal.export import GraphWriter, rounded
 from popscore.training.appeal.head import AppealHead, KernelMachine, fit_kernel_machine, fit_standardiser, write_head
 
@@ -66,6 +67,27 @@ def test_a_channel_that_is_always_the_same_stays_small(embedding: np.ndarray) ->
 
 
 # --- the kernel machine ------------------------------------------------------------------------------
+
+
+def basis_by_hand(x: np.ndarray) -> np.ndarray:
+    """Through the smaller Gram matrix, as 1.0.0 was trained."""
+    values, vectors = np.linalg.eigh(x @ x.T)
+    kept = values > 1e-8 * values[-1]
+    return np.asarray(x.T @ (vectors[:, kept] / np.sqrt(values[kept])))
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_the_basis_of_scipy_gives_the_numbers_that_the_file_was_trained_with(
+    embedding: np.ndarray, targets: np.ndarray, monkeypatch: pytest.MonkeyPatch, repeated: bool
+) -> None:
+    """Fewer centres than channels, so that a basis is needed; also where the centres span less than their number."""
+    centres = np.arange(12)
+    given = embedding.copy()
+    if repeated:
+        given[6:12] = given[:6]
+    found = fitted(given, targets, centres=centres, directions=4)(embedding)
+    monkeypatch.setattr(head_module, "_basis", basis_by_hand)
+    assert found == pytest.approx(fitted(given, targets, centres=centres, directions=4)(embedding), abs=1e-6)
 
 
 def test_it_learns_what_is_not_linear(embedding: np.ndarray, targets: np.ndarray) -> None:

@@ -150,9 +150,11 @@ def test_scoring_reads_the_metadata_back() -> None:
     assert found["popscore.reference_size"] == "1296"
 
 
-def test_the_shipped_file_says_the_same_keys(embedded_model: Path) -> None:
+def test_the_shipped_file_says_the_same(embedded_model: Path) -> None:
     shipped = open_session(embedded_model.read_bytes(), file="model.onnx").network.metadata
-    assert set(shipped) == set(train.metadata({}, 1.0, 1))
+    spec = spec_from_metadata(shipped, file="model.onnx")
+    assert spec is not None
+    assert train.metadata(dict(spec.accuracy), spec.win_scale, int(shipped["popscore.reference_size"])) == shipped
 
 
 # --- the whole script --------------------------------------------------------------------------------
