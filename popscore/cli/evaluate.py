@@ -1,9 +1,9 @@
 """The command `evaluate`."""
 
 import argparse
+import json
 from pathlib import Path
 
-from popscore.cli.answers import json_text
 from popscore.cli.arguments import Commands, add_json
 from popscore.cli.terminal import ALL_WELL, write
 from popscore.training.errors import require
@@ -25,5 +25,6 @@ def run(options: argparse.Namespace) -> int:
     from popscore.training.appeal.evaluate import measured
 
     found = measured(Path(options.data), Path(options.model) if options.model else None)
-    write(json_text(found.to_json()) if options.json else found.text())
+    # In one line, as scripts have read it since the first version.
+    write(json.dumps(found.to_json(), allow_nan=False) + "\n" if options.json else found.text())
     return ALL_WELL
