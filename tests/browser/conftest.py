@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from running_app import running_app
 
 from popscore.settings import Settings
@@ -44,13 +44,20 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """One person's browser. What it has loaded of the app it keeps, so that each page is there in a moment."""
+    context = browser.new_context(permissions=["camera"])
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Browser, app_url: str, size: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(visitor: BrowserContext, app_url: str, size: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The open app; a screenshot of how the test left it is kept. The page must not have failed meanwhile."""
-    context = browser.new_context(
-        viewport=SIZES[size], permissions=["camera"], color_scheme="dark" if "dark" in request.keywords else "light"
-    )  # type: ignore[arg-type]
-    page = context.new_page()
+    page = visitor.new_page()
+    page.set_viewport_size(SIZES[size])  # type: ignore[arg-type]
+    page.emulate_media(color_scheme="dark" if "dark" in request.keywords else "light")
     page.set_default_timeout(15_000)
     failures: list[str] = []
     asked: list[str] = []
@@ -62,6 +69,7 @@ def page(browser: Browser, app_url: str, size: str, request: pytest.FixtureReque
     SCREENSHOTS.mkdir(exist_ok=True)
     name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=size == "phone")
-    context.close()
+    page.evaluate("localStorage.clear()")
+    page.close()
     assert not failures
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []

@@ -55,8 +55,10 @@ def test_the_hub_is_asked_again_and_its_model_takes_over(hub: Hub) -> None:
         first.source == "embedded" and first.notice and first.notice.endswith("Until then the embedded model answers.")
     )
     hub.there = True
+    hub.answering.clear()
     time.sleep(0.15)
     assert load_model(SETTINGS).info.source == "embedded"  # asked now, in the background
+    hub.answering.set()
     wait_for(lambda: load_model(SETTINGS).info.source == "hub")
     assert load_model(SETTINGS).info.notice is None
     asked = hub.asked

@@ -206,6 +206,7 @@ def test_the_preload_line_is_the_one_of_the_page(walked: Checkout) -> None:
     assert line.replace("<the commit>", settings["POPSCORE_MODEL_REVISION"]) in printed.splitlines()
 
 
+@pytest.mark.slow
 def test_the_int8_command(walked: Checkout) -> None:
     """Random weights are no fair test of 8 bits, so the photos are many turns of few, and the limit may be reached."""
     (snippet,) = [text for text in SNIPPETS if "--int8" in text]
