@@ -4,7 +4,6 @@ Each function is for one place: a message, a terminal, a file name, a cell of a 
 fit where it is shown, not where it comes in, because each place has other dangers.
 """
 
-import html
 import re
 from pathlib import PureWindowsPath
 
@@ -58,4 +57,6 @@ def markdown(text: str, *, keep: str = "") -> str:
 
 def in_html(text: str) -> str:
     """For HTML, between tags and in attributes."""
+    import html  # no command needs its tables of entities
+
     return html.escape(text)
