@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from popscore.errors import PopscoreError
 from popscore.settings import Settings
@@ -15,6 +16,7 @@ from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import DELETE_UPLOADS
+from popscore.ui.routes import OnlyServedRoutes
 from popscore.ui.tabs.rank import build_rank_tab
 from popscore.ui.tabs.score import build_score_tab
 from popscore.ui.tabs.video import build_video_tab
@@ -81,7 +83,7 @@ def _build_top(door: ModelDoor, demo: gr.Blocks) -> None:
 
 
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
-    """How the app is launched: no statistics, no monitoring page, no requests to other servers."""
+    """How the app is launched: no statistics, no requests to other servers, no address that the app does not need."""
     settings = settings or Settings.from_environment()
     return {
         "theme": popscore_theme(),
@@ -97,6 +99,7 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "mcp_server": True,
         "pwa": False,
         "share": False,
+        "app_kwargs": {"middleware": [Middleware(OnlyServedRoutes)]},
     }
 
 
