@@ -323,3 +323,11 @@ def test_main_returns_the_status(
     monkeypatch.setenv("POPSCORE_MODEL_PATH", str(tiny_model))
     assert popscore.cli.entry.main(["score", "--json", str(cat)]) == 0
     assert json.loads(capsys.readouterr().out)["results"][0]["file"] == str(cat)
+
+
+def test_nobody_beats_all_or_none_of_the_reference_photos(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(tiny(factor=40.0))
+    for name, value in (("white", 255), ("black", 0)):
+        Image.new("RGB", (60, 40), (value,) * 3).save(tmp_path / f"{name}.png")
+    out = run("score", "white.png", "black.png", cwd=tmp_path, POPSCORE_MODEL_PATH="m.onnx").out
+    assert "more popular than 99 of 100 " in out and "100 of 100" not in out and " 0 of 100" not in out
