@@ -55,16 +55,16 @@ class OwnFolder:
             older_than_s: their age in seconds. A file that is still being written to is young.
         """
         until_s = time.time() - older_than_s
-        for folder, _, files in os.walk(self.location, topdown=False):
-            for name in files:
-                path = Path(folder, name)
-                with contextlib.suppress(OSError):
+        for place, _, names in os.walk(self.location, topdown=False):
+            folder = Path(place)
+            with contextlib.suppress(OSError):
+                was_made_s = folder.lstat().st_mtime  # before its files go, which changes it
+                for name in names:
+                    path = folder / name
                     if name != _LOCK and path.lstat().st_mtime < until_s:
                         path.unlink()
-            if Path(folder) != self.location:
-                with contextlib.suppress(OSError):  # not empty, or somebody is about to use it
-                    if Path(folder).lstat().st_mtime < until_s:
-                        Path(folder).rmdir()
+                if folder != self.location and was_made_s < until_s:
+                    folder.rmdir()  # fails where something is in it
 
     def remove(self) -> None:
         """Delete the folder and all that is in it."""

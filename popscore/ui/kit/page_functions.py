@@ -42,20 +42,25 @@ def page_function(
 
     wanted = signature(answer)
     places = CapacityLimiter(at_once)
+    asked = 0
 
     async def called(arguments: Sequence[Any]) -> Json:
         try:
             wanted.bind(*arguments)
         except TypeError:  # too many, too few, or no list
             return {"message": "The page is out of step with the server. Reload it."}
-        if places.statistics().tasks_waiting >= _MOST_WAITING:
+        nonlocal asked
+        if asked >= at_once + _MOST_WAITING:
             return {"message": "The server has too much to do. Try again in a minute."}
+        asked += 1
         try:
             return await to_thread.run_sync(answer, *arguments, limiter=places)
         except OutOfDate as error:
             return {"message": sentence(error), "stale": True}
         except TOLD as error:
             return {"message": sentence(error)}
+        finally:
+            asked -= 1
 
     called.__name__ = name
     return called
