@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from popscore.errors import PopscoreError
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
+from popscore.ui.hosts import OnlyOwnHosts, OwnHosts
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
@@ -83,7 +84,7 @@ def _build_top(door: ModelDoor, demo: gr.Blocks) -> None:
 
 
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
-    """How the app is launched: no statistics, no requests to other servers, no address that the app does not need."""
+    """How the app is launched: no statistics, no requests to other servers, no address and no name but its own."""
     settings = settings or Settings.from_environment()
     return {
         "theme": popscore_theme(),
@@ -99,7 +100,9 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "mcp_server": True,
         "pwa": False,
         "share": False,
-        "app_kwargs": {"middleware": [Middleware(OnlyServedRoutes)]},
+        "app_kwargs": {
+            "middleware": [Middleware(OnlyOwnHosts, hosts=OwnHosts.here(settings.hosts)), Middleware(OnlyServedRoutes)]
+        },
     }
 
 
