@@ -28,6 +28,7 @@ class Settings:
     Attributes:
         hosts: names that the app is served as, besides those that it finds by itself: in lower case, `*.` in front
             for all names below one, `*` alone for any name at all.
+        fetch_addresses: whether the app fetches photos and videos that a client gives by their address.
     """
 
     model_repo: str | None = None
@@ -41,6 +42,7 @@ class Settings:
     max_files: int = 500
     cache_dir: Path | None = None
     hosts: tuple[str, ...] = ()
+    fetch_addresses: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -77,6 +79,7 @@ class Settings:
             max_files=int(_positive("POPSCORE_MAX_FILES", text("POPSCORE_MAX_FILES"), 500, whole=True)),
             cache_dir=_path("POPSCORE_CACHE_DIR", cache_dir) if cache_dir else None,
             hosts=_hosts("POPSCORE_HOSTS", values.get("POPSCORE_HOSTS", "")),
+            fetch_addresses=_flag("POPSCORE_FETCH_ADDRESSES", text("POPSCORE_FETCH_ADDRESSES") or "1"),
         )
 
 

@@ -23,6 +23,7 @@ def test_empty_environment() -> None:
         max_video_bytes=500_000_000,
         max_files=500,
         hosts=(),
+        fetch_addresses=True,
     )
 
 
@@ -38,6 +39,7 @@ def test_every_variable() -> None:
         POPSCORE_MAX_VIDEO_MB="2000",
         POPSCORE_MAX_FILES="7",
         POPSCORE_HOSTS="photos.example.com, *.Example.org. ,[2001:DB8:0::1],10.0.0.7",
+        POPSCORE_FETCH_ADDRESSES="0",
     )
     assert settings == Settings(
         model_repo="some-one/pop.score_2",
@@ -50,6 +52,7 @@ def test_every_variable() -> None:
         max_video_bytes=2_000_000_000,
         max_files=7,
         hosts=("photos.example.com", "*.example.org", "2001:db8::1", "10.0.0.7"),
+        fetch_addresses=False,
     )
 
 
@@ -71,6 +74,7 @@ def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "POPSCORE_MAX_VIDEO_MB",
         "POPSCORE_MAX_FILES",
         "POPSCORE_HOSTS",
+        "POPSCORE_FETCH_ADDRESSES",
     ],
 )
 @pytest.mark.parametrize("value", ["", "  "])
@@ -109,6 +113,7 @@ def test_not_strict(word: str) -> None:
         ("POPSCORE_MAX_IMAGE_MB", ["0", "-1", "nan", "inf", "1e7", "25MB", "1,5"]),
         ("POPSCORE_MAX_VIDEO_MB", ["0", "-0.1", "nan", "-inf", "lots"]),
         ("POPSCORE_MAX_FILES", ["0", "-5", "1.5", "nan", "1000001", "many"]),
+        ("POPSCORE_FETCH_ADDRESSES", ["2", "maybe", "-"]),
         (
             "POPSCORE_HOSTS",
             [

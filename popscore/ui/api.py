@@ -9,12 +9,12 @@ from gradio.components import Component
 from popscore.gallery.ranking import rank_images
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.address_blocks import video_input
 from popscore.ui.kit.messages import refusal, told_to_clients
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput, photos_input
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import check_count
-from popscore.ui.kit.video_input import VideoInput
 from popscore.video import VideoLimits, rank_video
 
 _AT_ONCE = 4
@@ -40,7 +40,7 @@ def add_endpoints(door: ModelDoor, remembered: RememberedScores) -> None:
     )
     _add(
         endpoints.rank_video,
-        VideoInput(label="video", visible=False),
+        video_input(label="video", visible=False),
         gr.Number(_EVERY, label="every_n", precision=0, minimum=1, visible=False),
         gr.Checkbox(False, label="fast", visible=False),
         gr.Number(_TOP, label="top_k", precision=0, minimum=1, maximum=50, visible=False),

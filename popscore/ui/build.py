@@ -12,10 +12,12 @@ from popscore.errors import PopscoreError
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
 from popscore.ui.hosts import OnlyOwnHosts, OwnHosts
+from popscore.ui.kit.address_blocks import address_blocks
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.sent_files import Arrivals
 from popscore.ui.kit.uploads import DELETE_UPLOADS
 from popscore.ui.routes import OnlyServedRoutes
 from popscore.ui.tabs.rank import build_rank_tab
@@ -45,10 +47,12 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
     Raises:
         InvalidSetting: an environment variable cannot be used.
     """
-    door = ModelDoor(settings or Settings.from_environment())
+    settings = settings or Settings.from_environment()
+    door = ModelDoor(settings)
     remembered = RememberedScores()
+    options = {"title": "popscore", "analytics_enabled": False, "delete_cache": DELETE_UPLOADS, "fill_width": True}
     demo: gr.Blocks
-    with gr.Blocks(title="popscore", analytics_enabled=False, delete_cache=DELETE_UPLOADS, fill_width=True) as demo:
+    with address_blocks(Arrivals(settings), **options) as demo:
         _build_top(door, demo)
         with gr.Tabs(elem_classes="ps-tabs"):
             with gr.Tab("Score"):
