@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from popscore.errors import PopscoreError
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
-from popscore.ui.hosts import OnlyOwnHosts, OwnHosts
+from popscore.ui.hosts import OwnHosts, in_front_of_all
 from popscore.ui.kit.address_blocks import address_blocks
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
@@ -105,7 +105,8 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "pwa": False,
         "share": False,
         "app_kwargs": {
-            "middleware": [Middleware(OnlyOwnHosts, hosts=OwnHosts.here(settings.hosts)), Middleware(OnlyServedRoutes)]
+            "middleware": [Middleware(OnlyServedRoutes)],
+            "lifespan": in_front_of_all(OwnHosts.here(settings.hosts)),
         },
     }
 

@@ -12,8 +12,11 @@ import ipaddress
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple
+
+from starlette.applications import Starlette
 
 from popscore.foreign_text import shortened
 from popscore.ui.routes import App, Receive, Scope, Send
@@ -103,6 +106,27 @@ class OwnHosts:
             return False
         address = _address(name)
         return name == host_name(host) or _is_among(name, self._names) or (address is not None and address.is_loopback)
+
+
+def in_front_of_all(hosts: OwnHosts) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """A lifespan that puts OnlyOwnHosts before everything else in an app.
+
+    Middlewares that an app is made with come behind Gradio's own, and one of these answers the question of a browser
+    whether a page of another site may post: yes, unless the app has a local name.
+
+    Args:
+        hosts: what the app is served as.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        behind = app.middleware_stack
+        if behind is None:
+            raise RuntimeError("the app was not built before it was started")
+        app.middleware_stack = OnlyOwnHosts(behind, hosts)
+        yield
+
+    return lifespan
 
 
 class OnlyOwnHosts:

@@ -189,6 +189,16 @@ def test_a_foreign_page_cannot_read_under_a_name_that_is_not_local_either(url: s
     """Gradio's own answer to such a page is `Access-Control-Allow-Origin` with its name."""
     answer = ask(url, "GET", "/config", {"Host": "photos.example.com", "Origin": "https://evil.example"})
     assert answer.status_code == 403 and "components" not in answer.text
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/mcp/", "/nothing"])
+@pytest.mark.parametrize("host", ["localhost", "photos.example.com", "192.168.1.5:7860", EVIL])
+def test_the_question_before_a_foreign_post_is_answered_with_no(url: str, path: str, host: str) -> None:
+    question = {"Host": host, "Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    answer = ask(url, "OPTIONS", path, question)
+    assert answer.status_code == (421 if host == EVIL else 403)
+    assert "access-control-allow-origin" not in answer.headers
 
 
 def test_clients_without_an_origin_are_answered(url: str) -> None:
