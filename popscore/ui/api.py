@@ -74,7 +74,7 @@ class Endpoints:
         the score means appeal or popularity. Scores of different models cannot be compared.
 
         Args:
-            image: the photo, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC: an upload, or its https: or data: address.
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
         """
         if image is None:
             raise refusal("There is no photo. Send one as `image`.")
@@ -90,7 +90,7 @@ class Endpoints:
         noise are marked `too_close`. MCP clients send addresses (https: or data:), other clients upload files.
 
         Args:
-            files: the photos, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC: uploads, or their https: or data: addresses.
+            files: the photos (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): uploads, or each its https: or data: address.
             top_k: how many of the best to return; 0 returns all.
             group_similar: put near-duplicates into groups, and with top_k return the best of each group.
         """
@@ -116,7 +116,7 @@ class Endpoints:
         almost white frames are never among them.
 
         Args:
-            video: the video, as MP4, MOV, MKV, WebM or AVI: an upload, or its https: or data: address.
+            video: the video (MP4, MOV, MKV, WebM, AVI): an upload, or its https: or data: address.
             every_n: score each n-th frame.
             fast: score keyframes, and others only where these promise most.
             top_k: how many frames to return.

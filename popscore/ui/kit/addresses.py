@@ -96,7 +96,7 @@ class Downloader:
         except httpcore.ConnectTimeout:
             reason = "its server does not answer"
         except (TimeIsUp, httpcore.TimeoutException):
-            reason = f"it took longer than {max(1, round(total_s))} seconds"
+            reason = f"it took longer than {max(1, round(total_s))} s"
         except NotPublic:
             reason = "there is no public server of this name"
         except httpcore.ConnectError as error:

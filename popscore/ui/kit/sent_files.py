@@ -107,9 +107,7 @@ class Arrivals:
         try:
             most_s = deadline.left_s() if deadline else None
         except TimeIsUp:
-            raise refusal(
-                f"The addresses take longer than {ALL_S:.0f} seconds together. Send fewer at a time."
-            ) from None
+            raise refusal(f"The addresses take longer than {ALL_S:.0f} s together. Send fewer at a time.") from None
         return self._downloader.fetch(address, thing=thing, max_bytes=most_bytes, most_s=most_s)
 
 
