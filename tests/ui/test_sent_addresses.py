@@ -191,6 +191,18 @@ def test_whatever_is_sent_gets_a_sentence(url: str, sent: Any, reason: str) -> N
     assert name == "error" and reason in data and "null" not in data
 
 
+@pytest.mark.parametrize("sent", [None, {}, {"path": None}, {"path": "", **META}])
+def test_a_hole_in_a_list_gets_a_sentence(url: str, sent: Any) -> None:
+    name, data = call(url, "rank_images", files=["data:image/png;base64,QUJD", sent])
+    assert name == "error" and "One photo of the list holds nothing" in data
+
+
+@pytest.mark.parametrize("sent", ["http://127.0.0.1/a.png", {"path": "/etc/passwd"}, 7, [[]], {"a": 1}])
+def test_what_is_no_list_gets_a_sentence(url: str, sent: Any) -> None:
+    name, data = call(url, "rank_images", files=sent)
+    assert name == "error" and re.search(r"no public server|not an uploaded|is sent as|holds nothing", data)
+
+
 def test_too_many_addresses_are_counted_before_the_first_is_fetched(url: str) -> None:
     name, data = call(url, "rank_images", files=["http://127.0.0.1/a.png"] * 41)
     assert name == "error" and "41 photos are too many" in data

@@ -75,9 +75,12 @@ class Arrivals:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="popscore-fetch") as pool:
             tasks = [pool.submit(self._arrived, file, thing, deadline) for file in sent]
             try:
-                return [task.result() for task in tasks]
-            finally:  # after the first that cannot be had the others are not waited for
+                arrived = [task.result() for task in tasks]
+            finally:  # after the first that cannot be had no other is begun
                 pool.shutdown(wait=False, cancel_futures=True)
+        if None in arrived:
+            raise refusal(f"One {thing} of the list holds nothing. Send it again, or leave it out.")
+        return arrived
 
     def _arrived(self, sent: Any, thing: str, deadline: Deadline | None) -> Any:
         if sent is None:
