@@ -90,7 +90,7 @@ class Endpoints:
         noise are marked `too_close`. MCP clients send addresses (https: or data:), other clients upload files.
 
         Args:
-            files: the photos (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC), each an upload or its https: or data: address.
+            files: the photos (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC), each by upload, https: or data: address.
             top_k: how many of the best to return; 0 returns all.
             group_similar: put near-duplicates into groups, and with top_k return the best of each group.
         """
