@@ -1,5 +1,6 @@
 """What the environment says, read once and checked."""
 
+import ipaddress
 import math
 import os
 import re
@@ -13,6 +14,8 @@ _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # It becomes part of a path in the Hub's cache, so it must not lead out of it.
 _REVISION = re.compile(r"(?!/)(?!.*\.\.)[\w./-]{1,255}", re.ASCII)
+# A name or an IPv4 address, a name with `*.` in front, or `*` for any; no scheme and no port.
+_HOST = re.compile(r"\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 BYTES_PER_MB = 1_000_000
@@ -20,7 +23,13 @@ BYTES_PER_MB = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of one process. The defaults are those of an empty environment."""
+    """Settings of one process. The defaults are those of an empty environment.
+
+    Attributes:
+        hosts: names that the app is served as, besides those that it finds by itself: in lower case, `*.` in front
+            for all names below one, `*` alone for any name at all.
+        fetch_addresses: whether the app fetches photos and videos that a client gives by their address.
+    """
 
     model_repo: str | None = None
     model_revision: str = "main"
@@ -32,6 +41,8 @@ class Settings:
     max_video_bytes: int = 500 * BYTES_PER_MB
     max_files: int = 500
     cache_dir: Path | None = None
+    hosts: tuple[str, ...] = ()
+    fetch_addresses: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -67,6 +78,8 @@ class Settings:
             max_video_bytes=_megabytes("POPSCORE_MAX_VIDEO_MB", text("POPSCORE_MAX_VIDEO_MB"), 500),
             max_files=int(_positive("POPSCORE_MAX_FILES", text("POPSCORE_MAX_FILES"), 500, whole=True)),
             cache_dir=_path("POPSCORE_CACHE_DIR", cache_dir) if cache_dir else None,
+            hosts=_hosts("POPSCORE_HOSTS", values.get("POPSCORE_HOSTS", "")),
+            fetch_addresses=_flag("POPSCORE_FETCH_ADDRESSES", text("POPSCORE_FETCH_ADDRESSES") or "1"),
         )
 
 
@@ -95,6 +108,24 @@ def _flag(name: str, value: str) -> bool:
     if word not in _TRUE | _FALSE:
         raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be 1 or 0.")
     return word in _TRUE
+
+
+def _hosts(name: str, value: str) -> tuple[str, ...]:
+    found = tuple(part for raw in value.split(",") if (part := raw.strip().lower().removesuffix(".")))
+    for part in found:
+        if len(part) > 253 or not (_HOST.fullmatch(part) or _is_ipv6(part)):
+            raise InvalidSetting(
+                f"{name}={part[:80]!r} cannot be used: it must be names of hosts without scheme and port, separated "
+                "by commas, such as photos.example.com or *.example.com."
+            )
+    return tuple(str(ipaddress.ip_address(part.strip("[]"))) if _is_ipv6(part) else part for part in found)
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).version == 6
+    except ValueError:
+        return False
 
 
 def _positive(name: str, value: str | None, default: float, *, whole: bool) -> float:

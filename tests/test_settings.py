@@ -22,6 +22,8 @@ def test_empty_environment() -> None:
         max_image_bytes=25_000_000,
         max_video_bytes=500_000_000,
         max_files=500,
+        hosts=(),
+        fetch_addresses=True,
     )
 
 
@@ -36,6 +38,8 @@ def test_every_variable() -> None:
         POPSCORE_MAX_IMAGE_MB="0.5",
         POPSCORE_MAX_VIDEO_MB="2000",
         POPSCORE_MAX_FILES="7",
+        POPSCORE_HOSTS="photos.example.com, *.Example.org. ,[2001:DB8:0::1],10.0.0.7",
+        POPSCORE_FETCH_ADDRESSES="0",
     )
     assert settings == Settings(
         model_repo="some-one/pop.score_2",
@@ -47,6 +51,8 @@ def test_every_variable() -> None:
         max_image_bytes=500_000,
         max_video_bytes=2_000_000_000,
         max_files=7,
+        hosts=("photos.example.com", "*.example.org", "2001:db8::1", "10.0.0.7"),
+        fetch_addresses=False,
     )
 
 
@@ -67,6 +73,8 @@ def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "POPSCORE_MAX_IMAGE_MB",
         "POPSCORE_MAX_VIDEO_MB",
         "POPSCORE_MAX_FILES",
+        "POPSCORE_HOSTS",
+        "POPSCORE_FETCH_ADDRESSES",
     ],
 )
 @pytest.mark.parametrize("value", ["", "  "])
@@ -105,6 +113,27 @@ def test_not_strict(word: str) -> None:
         ("POPSCORE_MAX_IMAGE_MB", ["0", "-1", "nan", "inf", "1e7", "25MB", "1,5"]),
         ("POPSCORE_MAX_VIDEO_MB", ["0", "-0.1", "nan", "-inf", "lots"]),
         ("POPSCORE_MAX_FILES", ["0", "-5", "1.5", "nan", "1000001", "many"]),
+        ("POPSCORE_FETCH_ADDRESSES", ["2", "maybe", "-"]),
+        (
+            "POPSCORE_HOSTS",
+            [
+                "https://example.com",
+                "example.com:8443",
+                "a b",
+                "*example.com",
+                "example.*",
+                "a..b",
+                ".example.com",
+                "example.com/a",
+                "me@example.com",
+                "bücher.example",
+                "a,,b c",
+                "[::g]",
+                "[",
+                "x" * 300,
+                "a\x00b",
+            ],
+        ),
     ],
 )
 def test_bad_values_are_named(name: str, values: list[str]) -> None:
@@ -118,3 +147,8 @@ def test_bad_values_are_named(name: str, values: list[str]) -> None:
 
 def test_the_error_is_also_a_standard_error() -> None:
     assert issubclass(InvalidSetting, PopscoreError) and issubclass(InvalidSetting, ValueError)
+
+
+def test_commas_and_blanks_between_hosts_do_not_count() -> None:
+    assert read(POPSCORE_HOSTS=" a.example ,, b.example,").hosts == ("a.example", "b.example")
+    assert read(POPSCORE_HOSTS="*").hosts == ("*",)

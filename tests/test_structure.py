@@ -115,9 +115,10 @@ def test_libraries_stay_in_their_rooms(library: str) -> None:
 
 
 def test_only_the_download_and_the_address_of_a_photo_use_the_network() -> None:
-    networks = {"socket", "urllib", "requests", "httpx", "httpx2", "http", "aiohttp", "huggingface_hub"}
+    networks = {"socket", "urllib", "requests", "httpx", "httpx2", "http", "aiohttp", "huggingface_hub", "httpcore"}
     found = {name_of(file) for file in files() if {module.split(".")[0] for module in imports(file)} & networks}
-    allowed = ("popscore/models/hub/", "popscore/ui/kit/photo_input.py", "popscore/training/")
+    fetching = tuple(f"popscore/ui/kit/{name}.py" for name in ("addresses", "public_network", "web_places"))
+    allowed = ("popscore/models/hub/", *fetching, "popscore/training/")
     assert {name for name in found if not name.startswith(allowed)} == set()
 
 

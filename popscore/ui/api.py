@@ -9,13 +9,13 @@ from gradio.components import Component
 from popscore.gallery.ranking import rank_images
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.address_blocks import video_input
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.messages import refusal, told_to_clients
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput, photos_input
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import check_count
-from popscore.ui.kit.video_input import VideoInput
 from popscore.ui.kit.visits import Visits
 from popscore.video import VideoLimits
 from popscore.workers.tasks import VideoTask
@@ -45,7 +45,7 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
     )
     _add(
         endpoints.rank_video,
-        VideoInput(label="video", visible=False),
+        video_input(label="video", visible=False),
         gr.Number(_EVERY, label="every_n", precision=0, minimum=1, visible=False),
         gr.Checkbox(False, label="fast", visible=False),
         gr.Number(_TOP, label="top_k", precision=0, minimum=1, maximum=50, visible=False),
@@ -79,7 +79,7 @@ class Endpoints:
         the score means appeal or popularity. Scores of different models cannot be compared.
 
         Args:
-            image: the photo, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC.
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
         """
         if image is None:
             raise refusal("There is no photo. Send one as `image`.")
@@ -96,7 +96,7 @@ class Endpoints:
         noise are marked `too_close`. MCP clients send addresses (https: or data:), other clients upload files.
 
         Args:
-            files: the photos, as JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or HEIC: uploads, or their addresses.
+            files: the photos (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC), each by upload, https: or data: address.
             top_k: how many of the best to return; 0 returns all.
             group_similar: put near-duplicates into groups, and with top_k return the best of each group.
         """
@@ -124,7 +124,7 @@ class Endpoints:
         almost white frames are never among them.
 
         Args:
-            video: the video, as MP4, MOV, MKV, WebM or AVI.
+            video: the video (MP4, MOV, MKV, WebM, AVI): an upload, or its https: or data: address.
             every_n: score each n-th frame.
             fast: score keyframes, and others only where these promise most.
             top_k: how many frames to return.

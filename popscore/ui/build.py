@@ -4,7 +4,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import gradio as gr
@@ -13,11 +13,14 @@ from starlette.middleware import Middleware
 from popscore.errors import PopscoreError
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
+from popscore.ui.hosts import OwnHosts, in_front_of_all
+from popscore.ui.kit.address_blocks import AddressBlocks
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.sent_files import Arrivals
 from popscore.ui.kit.visits import Visits
 from popscore.ui.page_requests import WatchedPageRequests
 from popscore.ui.routes import OnlyServedRoutes
@@ -40,7 +43,7 @@ element.querySelector('button').addEventListener('click', () => document.querySe
 """
 
 
-class Demo(gr.Blocks):
+class Demo(AddressBlocks):
     """The app, with what has to begin and to end with it."""
 
     door: ModelDoor
@@ -62,11 +65,12 @@ def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None
     Raises:
         InvalidSetting: an environment variable cannot be used.
     """
-    door = ModelDoor(settings or Settings.from_environment())
+    settings = settings or Settings.from_environment()
+    door = ModelDoor(settings)
     visits = Visits(folder or OwnFolder())  # before anything of Gradio is made, which asks where files go
     remembered = RememberedScores()
     demo = Demo(title="popscore", analytics_enabled=False, fill_width=True)
-    demo.door, demo.visits = door, visits
+    demo.door, demo.visits, demo.arrivals = door, visits, Arrivals(settings)
     with demo:
         _build_top(door, demo)
         with gr.Tabs(elem_classes="ps-tabs"):
@@ -93,16 +97,23 @@ def _ending(visits: Visits) -> Callable[[gr.Request], None]:
     return ended
 
 
-@asynccontextmanager
-async def _open(server: Any) -> AsyncIterator[None]:
-    """While the server runs, the sweeper does too."""
-    demo = server.get_blocks()
-    lists = (demo.upload_file_set, *demo.temp_file_sets)
-    threading.Thread(target=demo.visits.sweep_until_closed, args=(lists,), name="popscore-sweeper", daemon=True).start()
-    try:
-        yield
-    finally:
-        demo.end()
+def _open(hosts: OwnHosts) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """What goes on while the server runs: strangers are kept out, and what is old is swept."""
+
+    @asynccontextmanager
+    async def lifespan(server: Any) -> AsyncIterator[None]:
+        demo = server.get_blocks()
+        lists = (demo.upload_file_set, *demo.temp_file_sets)
+        threading.Thread(
+            target=demo.visits.sweep_until_closed, args=(lists,), name="popscore-sweeper", daemon=True
+        ).start()
+        async with in_front_of_all(hosts)(server):
+            try:
+                yield
+            finally:
+                demo.end()
+
+    return lifespan
 
 
 def _build_top(door: ModelDoor, demo: Demo) -> None:
@@ -125,7 +136,7 @@ def _build_top(door: ModelDoor, demo: Demo) -> None:
 
 
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
-    """How the app is launched: no statistics, no requests to other servers, no address that the app does not need."""
+    """How the app is launched: no statistics, no requests to other servers, no address and no name but its own."""
     settings = settings or Settings.from_environment()
     return {
         "theme": popscore_theme(),
@@ -142,7 +153,7 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "pwa": False,
         "share": False,
         "app_kwargs": {
-            "lifespan": _open,
+            "lifespan": _open(OwnHosts.here(settings.hosts)),
             "middleware": [Middleware(OnlyServedRoutes), Middleware(WatchedPageRequests)],
         },
         # Gradio keeps 10,000, of 40 to 65 kB each. A page that has lost its place gets a new one.

@@ -243,7 +243,7 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
 
 
 def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
-    # Gradio fetches the addresses that MCP clients send, but none on this machine, so the photo goes as data.
+    # Addresses that MCP clients send are fetched, but none on this machine, so the photo goes as data.
     photo = "data:image/png;base64," + base64.b64encode(cat.read_bytes()).decode()
 
     async def talk() -> tuple[dict[str, Any], Any, Any, Any]:
@@ -263,6 +263,10 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
     assert set(tools) == {"score_image", "rank_images", "rank_video", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
+    for tool, sent in (("score_image", "image"), ("rank_images", "files"), ("rank_video", "video")):
+        described = tools[tool].inputSchema["properties"][sent]
+        assert described.get("items", described)["type"] == "string"
+        assert "https: or data: address" in described["description"]
     # Gradio writes the answer as Python does, with single quotes.
     assert ast.literal_eval(model.content[0].text)["kind"] == "appeal"
     assert ast.literal_eval(scored.content[0].text)["label"] in ("Excellent", "Good", "Fair", "Poor")

@@ -1,16 +1,24 @@
-"""Files that are made for a visitor to save."""
+"""Folders for files that come by other ways than uploads, and files that are made for a visitor to save."""
 
 import secrets
 from pathlib import Path
+
+from gradio.utils import get_upload_folder
 
 from popscore.models.spec import Json
 from popscore.ui.kit.visits import Visits
 
 
+def new_folder() -> Path:
+    """A new folder among the uploads; what lies in it is deleted by its age."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(20)
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
 def download_folder(visits: Visits) -> Path:
     """A new folder for files that whoever asks is going to download; deleted with the visit, like uploads."""
-    folder = visits.folder.location / secrets.token_hex(20)
-    folder.mkdir(mode=0o700)
+    folder = new_folder()
     visits.uses([folder])
     return folder
 

@@ -2,19 +2,21 @@
 
 A file of their own, because gradio writes a stub (photo_input.pyi) beside component classes. Options are
 set by whoever makes one: with an `__init__` of its own, gradio would no longer find them.
+
+They are described to clients as strings. If they were described as files, Gradio's MCP server would decode `data:`
+addresses itself, without a limit; gradio_client uploads files all the same.
 """
 
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import FileData, GradioRootModel, ImageData
-from gradio.processing_utils import save_base64_to_cache, ssrf_protected_download
-from gradio.utils import get_upload_folder
-from httpx import HTTPError
+from gradio.data_classes import ImageData
 
 from popscore.photos.sources import NamedPhoto
-from popscore.ui.kit.messages import refusal
+from popscore.ui.kit.sent_files import SentFiles
 from popscore.ui.kit.uploads import checked_upload
+
+_ADDRESS = "an https: or data: address of a photo; clients that can upload send the upload"
 
 
 class PhotoInput(gr.Image):
@@ -26,6 +28,10 @@ class PhotoInput(gr.Image):
 
     is_template = True
 
+    def api_info(self) -> dict[str, Any]:
+        """The photo as clients are told of it."""
+        return {"type": "string", "description": _ADDRESS}
+
     def preprocess(self, payload: ImageData | None) -> NamedPhoto | None:  # type: ignore[override]
         """Check where the file lies; do not open it."""
         if payload is None or not payload.path:  # the second is what a cleared photo looks like
@@ -33,47 +39,22 @@ class PhotoInput(gr.Image):
         return checked_upload(payload.path, payload.orig_name)
 
 
-class SentPhotos(GradioRootModel):
-    """What a client sends: uploads, or addresses, which is all that an MCP client can send."""
-
-    root: list[FileData | str]
-
-
 class PhotosInput(gr.File):
-    """An input for many photos that hands over the original files, unread.
-
-    Addresses (`https:` or `data:`) are fetched into the upload folder first; Gradio refuses those of private
-    networks. The stock component describes its list in a way that Gradio's own MCP server cannot follow.
-    """
+    """An input for many photos that hands over the original files, unread."""
 
     is_template = True
 
     def api_info(self) -> dict[str, Any]:
-        """The list as MCP clients are told of it; gradio_client sends uploads all the same."""
-        return {"type": "array", "items": {"type": "string", "description": "an https: or data: address of a photo"}}
+        """The list as clients are told of it."""
+        return {"type": "array", "items": {"type": "string", "description": _ADDRESS}}
 
-    def preprocess(self, payload: SentPhotos | None) -> list[NamedPhoto]:  # type: ignore[override]
+    def preprocess(self, payload: SentFiles | None) -> list[NamedPhoto]:  # type: ignore[override]
         """Check where the files lie; do not open them."""
-        return [_fetched(sent) for sent in payload.root] if payload else []
+        return [checked_upload(sent.path, sent.orig_name) for sent in payload.root] if payload else []
 
 
 def photos_input(**options: Any) -> PhotosInput:
-    """A PhotosInput that takes addresses too."""
+    """A PhotosInput that takes what `Arrivals` makes of what was sent."""
     made = PhotosInput(file_count="multiple", **options)
-    made.data_model = SentPhotos  # gr.File sets its own when it is made
+    made.data_model = SentFiles  # gr.File sets its own when it is made
     return made
-
-
-def _fetched(sent: FileData | str) -> NamedPhoto:
-    if isinstance(sent, FileData):
-        return checked_upload(sent.path, sent.orig_name)
-    try:
-        if sent.startswith(("https://", "http://")):
-            path = ssrf_protected_download(sent, get_upload_folder())
-        elif sent.startswith("data:image/"):
-            path = save_base64_to_cache(sent, get_upload_folder())
-        else:
-            raise refusal("A photo is sent as an upload, or as an https: or data: address.")
-    except (OSError, ValueError, HTTPError) as error:
-        raise refusal(f"{sent[:80]} could not be fetched. Check the address.") from error
-    return checked_upload(path, None)

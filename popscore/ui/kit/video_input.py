@@ -3,10 +3,12 @@
 A file of its own, because gradio writes a stub (video_input.pyi) beside component classes.
 """
 
+from typing import Any
+
 import gradio as gr
-from gradio.data_classes import FileData
 
 from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.sent_files import SentFile
 from popscore.ui.kit.uploads import checked_upload
 
 
@@ -18,6 +20,13 @@ class VideoInput(gr.File):
 
     is_template = True
 
-    def preprocess(self, payload: FileData | None) -> NamedPhoto | None:  # type: ignore[override]
+    def api_info(self) -> dict[str, Any]:
+        """The video as clients are told of it: as in `photo_input`, no file, so that Gradio decodes none."""
+        return {
+            "type": "string",
+            "description": "an https: or data: address of a video; clients that can upload send the upload",
+        }
+
+    def preprocess(self, payload: SentFile | None) -> NamedPhoto | None:  # type: ignore[override]
         """Check where the file lies; do not open it."""
-        return checked_upload(payload.path, payload.orig_name) if payload else None
+        return checked_upload(payload.path, payload.orig_name) if payload and payload.path else None
