@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from popscore.errors import PopscoreError
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
+from popscore.ui.bad_requests import RefuseBadRequests
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
@@ -99,7 +100,12 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "mcp_server": True,
         "pwa": False,
         "share": False,
-        "app_kwargs": {"middleware": [Middleware(OnlyServedRoutes)]},
+        "app_kwargs": {
+            "middleware": [
+                Middleware(OnlyServedRoutes),
+                Middleware(RefuseBadRequests, max_image_bytes=settings.max_image_bytes),
+            ]
+        },
     }
 
 
