@@ -1,8 +1,8 @@
 """The entry of the Hugging Face Space: build the demo, launch it."""
 
-from popscore.ui import build_demo, launch_options
+from popscore.ui import build_demo, launch
 
 demo = build_demo()
 
 if __name__ == "__main__":
-    demo.launch(**launch_options())
+    launch(demo)

@@ -17,6 +17,7 @@ from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import DELETE_UPLOADS
+from popscore.ui.quiet_log import keep_log_short
 from popscore.ui.routes import OnlyServedRoutes
 from popscore.ui.tabs.rank import build_rank_tab
 from popscore.ui.tabs.score import build_score_tab
@@ -109,7 +110,12 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
     }
 
 
-def launch() -> None:
-    """Build the app and serve it until it is stopped."""
+def launch(demo: gr.Blocks | None = None) -> None:
+    """Serve the app until it is stopped, with a log that stays short.
+
+    Args:
+        demo: the app; built here if not given.
+    """
     warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
-    build_demo().launch(**launch_options())
+    keep_log_short()
+    (demo or build_demo()).launch(**launch_options())
