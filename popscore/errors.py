@@ -41,6 +41,10 @@ class ScoringFailed(PopscoreError, RuntimeError):
     """The model gave no usable score for a photo."""
 
 
+class TooBusy(PopscoreError, RuntimeError):
+    """More was asked for at one time than can wait."""
+
+
 class NothingToRank(PopscoreError, LookupError):
     """No photo has a score, so none of them is the best."""
 

@@ -23,10 +23,15 @@ RETRY_AFTER_S = 300.0
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to score, and what is known about it."""
+    """A model ready to score, and what is known about it.
+
+    Attributes:
+        location: of its file, from which another process can load it too.
+    """
 
     session: ScoringSession
     info: ModelInfo
+    location: Path
 
 
 # What decides which model answers. Limits, say, do not, and a model is loaded once for all of them.
@@ -121,7 +126,7 @@ def _load_from_hub(settings: Settings, repo: str) -> LoadedModel:
     sha256 = _checked_sha256(content, settings.model_sha256, file=file)
     session = open_session(content, file=file)
     info = ModelInfo(spec=session.spec, source="hub", origin=repo, revision=found.commit, sha256=sha256)
-    return LoadedModel(session, info)
+    return LoadedModel(session, info, found.location)
 
 
 def _load_file(settings: Settings, location: Path) -> LoadedModel:
@@ -138,18 +143,39 @@ def _load_file(settings: Settings, location: Path) -> LoadedModel:
     sha256 = _checked_sha256(content, settings.model_sha256, file=location.name)
     session = open_session(content, file=location.name)
     info = ModelInfo(spec=session.spec, source="file", origin=location.name, sha256=sha256)
-    return LoadedModel(session, info)
+    return LoadedModel(session, info, location)
 
 
 def _load_embedded(notice: str | None = None) -> LoadedModel:
+    location = Path(str(files("popscore.models").joinpath(EMBEDDED_FILE)))
     try:
-        content = files("popscore.models").joinpath(EMBEDDED_FILE).read_bytes()
+        content = location.read_bytes()
     except OSError as error:
         missing = f"The embedded model is missing ({error.strerror}). Install popscore again."
         raise ModelUnavailable(f"{notice} {missing}" if notice else missing) from error
     session = open_session(content, file="the embedded model")
     sha256 = hashlib.sha256(content).hexdigest()
-    return LoadedModel(session, ModelInfo(spec=session.spec, source="embedded", sha256=sha256, notice=notice))
+    return LoadedModel(session, ModelInfo(spec=session.spec, source="embedded", sha256=sha256, notice=notice), location)
+
+
+def reopened(location: Path, info: ModelInfo) -> LoadedModel:
+    """A model that another process has loaded, from the same file.
+
+    Args:
+        location, info: of that `LoadedModel`.
+
+    Raises:
+        ModelUnavailable: the file is gone, or it is another one by now.
+    """
+    try:
+        content = location.read_bytes()
+    except OSError as error:
+        raise ModelUnavailable(
+            f"The model file {location.name} cannot be read any more: {error.strerror}. Start popscore again."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != info.sha256:
+        raise ModelUnavailable(f"The model file {location.name} has changed. Start popscore again to use it.")
+    return LoadedModel(open_session(content, file=location.name), info, location)
 
 
 def _read_limited(location: Path) -> bytes:

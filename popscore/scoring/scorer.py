@@ -127,7 +127,7 @@ class Scorer:
     def candidate(self, photo: PhotoSource | NamedPhoto) -> Candidate:
         """Score one photo, and take from it what ranking needs to know. Errors as `score`."""
         photo = named(photo)
-        return self._candidate(photo.name, self._content(photo))
+        return self._candidate(photo.name, self.content(photo))
 
     def score_many(
         self, photos: Iterable[PhotoSource | NamedPhoto], *, workers: int | None = None
@@ -173,14 +173,15 @@ class Scorer:
         content = cache.get(photo.source) if cache else None
         if content is None:
             try:
-                content = self._content(photo)
+                content = self.content(photo)
             except PopscoreError as error:
                 return FailedPhoto(file=photo.name, error=error)
             if cache:
                 cache.put(photo.source, content)
         return self._candidate(photo.name, content)
 
-    def _content(self, photo: NamedPhoto) -> Content:
+    def content(self, photo: NamedPhoto) -> Content:
+        """Find out all there is about the content of a photo. Errors as `score`."""
         decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
         score = self.predict(decoded.pixels).score
         signature = similarity.signature(decoded.pixels)

@@ -9,28 +9,33 @@ from gradio.components import Component
 from popscore.gallery.ranking import rank_images
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
+from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.messages import refusal, told_to_clients
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput, photos_input
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import check_count
 from popscore.ui.kit.video_input import VideoInput
-from popscore.video import VideoLimits, rank_video
+from popscore.ui.kit.visits import Visits
+from popscore.video import VideoLimits
+from popscore.workers.tasks import VideoTask
 
-_AT_ONCE = 4
+# A photo is scored in 40 ms, and its workers take turns; a gallery and a video keep all of them busy.
+_PHOTOS_AT_ONCE, _AT_ONCE = 12, 4
 _EVERY, _TOP = 25, 5
 
 
-def add_endpoints(door: ModelDoor, remembered: RememberedScores) -> None:
+def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
     """Offer all endpoints; call inside a gr.Blocks context.
 
     Args:
         remembered: scores of uploads, shared with the page.
     """
-    endpoints = Endpoints(door, remembered)
+    endpoints = Endpoints(door, visits, remembered)
     _add(
         endpoints.score_image,
         PhotoInput(type="filepath", image_mode=None, label="Photo", visible=False),
+        at_once=_PHOTOS_AT_ONCE,
     )
     _add(
         endpoints.rank_images,
@@ -48,7 +53,7 @@ def add_endpoints(door: ModelDoor, remembered: RememberedScores) -> None:
     _add(endpoints.model_info)
 
 
-def _add(function: Callable[..., Any], *inputs: Component) -> None:
+def _add(function: Callable[..., Any], *inputs: Component, at_once: int = _AT_ONCE) -> None:
     """Offer a function under its own name, as API endpoint and as MCP tool; its answer is JSON.
 
     It hangs on a button that is never shown, because the page's own events are private and return HTML.
@@ -56,14 +61,14 @@ def _add(function: Callable[..., Any], *inputs: Component) -> None:
     """
     answer = gr.JSON(label="result", visible=False)
     button = gr.Button(visible=False)
-    button.click(function, list(inputs), answer, api_name=function.__name__, concurrency_limit=_AT_ONCE)
+    button.click(function, list(inputs), answer, api_name=function.__name__, concurrency_limit=at_once)
 
 
 class Endpoints:
     """The functions behind the endpoints, which have their names. What cannot be done is raised as gr.Error."""
 
-    def __init__(self, door: ModelDoor, remembered: RememberedScores) -> None:
-        self._door, self._remembered = door, remembered
+    def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
+        self._door, self._visits, self._remembered = door, visits, remembered
         self._video_limits = VideoLimits.of(door.settings)
 
     def score_image(self, image: NamedPhoto | None) -> Json:
@@ -78,6 +83,7 @@ class Endpoints:
         """
         if image is None:
             raise refusal("There is no photo. Send one as `image`.")
+        self._visits.uses([image.location])
         with told_to_clients():
             scorer = self._door.scorer()
             return {**scorer.score(image).to_json(), "model": scorer.model.to_json()}
@@ -97,6 +103,7 @@ class Endpoints:
         if not files:
             raise refusal("There are no photos. Send some as `files`.")
         check_count(len(files), self._door.settings.max_files)
+        self._visits.uses(photo.location for photo in files)
         with told_to_clients():
             scorer = self._door.scorer()
             ranking = rank_images(
@@ -104,6 +111,7 @@ class Endpoints:
                 scorer=scorer,
                 top=top_k or None,
                 group_similar=group_similar,
+                cancelled=current_asker().gone,
                 cache=self._remembered.of(scorer.model),
             )
             return ranking.to_json()
@@ -123,16 +131,18 @@ class Endpoints:
         """
         if video is None:
             raise refusal("There is no video. Send one as `video`.")
+        self._visits.uses([video.location])
         with told_to_clients():
-            ranking = rank_video(
-                video.location,
-                scorer=self._door.scorer(),
+            task = VideoTask(
+                path=video.location,
+                name=video.name,
                 every=every_n,
                 fast=fast,
                 top=top_k,
-                name=video.name,
+                out=None,
                 limits=self._video_limits,
             )
+            ranking, _ = self._door.readers.rank_video(self._door.scorer(), task, 0, cancelled=current_asker().gone)
             return ranking.to_json()
 
     def model_info(self) -> Json:

@@ -1,8 +1,10 @@
 """Puts the tabs together, and launches the app with its settings."""
 
 import asyncio
-import warnings
-from collections.abc import AsyncIterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import gradio as gr
@@ -15,8 +17,10 @@ from popscore.ui.bad_requests import RefuseBadRequests
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.remembered_scores import RememberedScores
-from popscore.ui.kit.uploads import DELETE_UPLOADS
+from popscore.ui.kit.visits import Visits
+from popscore.ui.page_requests import WatchedPageRequests
 from popscore.ui.quiet_log import keep_log_short
 from popscore.ui.routes import OnlyServedRoutes
 from popscore.ui.tabs.rank import build_rank_tab
@@ -25,6 +29,7 @@ from popscore.ui.tabs.video import build_video_tab
 from popscore.ui.theme import popscore_theme
 
 _QUEUE_SIZE = 200
+_MOST_SESSIONS = 500
 
 _TOP = '<h1 class="ps-name">popscore</h1><p class="ps-ask">Which picture will people like most?</p>'
 _FOOT = (
@@ -37,35 +42,72 @@ element.querySelector('button').addEventListener('click', () => document.querySe
 """
 
 
-def build_demo(settings: Settings | None = None) -> gr.Blocks:
+class Demo(gr.Blocks):
+    """The app, with what has to begin and to end with it."""
+
+    door: ModelDoor
+    visits: Visits
+
+    def end(self) -> None:
+        """Leave nothing behind: no worker and no file."""
+        self.door.readers.close()
+        self.visits.close()
+
+
+def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None) -> Demo:
     """Build the app and start loading its model in the background.
 
     Args:
         settings: instead of the environment.
+        folder: for the files of visitors, instead of a new one.
 
     Raises:
         InvalidSetting: an environment variable cannot be used.
     """
     door = ModelDoor(settings or Settings.from_environment())
+    visits = Visits(folder or OwnFolder())  # before anything of Gradio is made, which asks where files go
     remembered = RememberedScores()
-    demo: gr.Blocks
-    with gr.Blocks(title="popscore", analytics_enabled=False, delete_cache=DELETE_UPLOADS, fill_width=True) as demo:
+    demo = Demo(title="popscore", analytics_enabled=False, fill_width=True)
+    demo.door, demo.visits = door, visits
+    with demo:
         _build_top(door, demo)
         with gr.Tabs(elem_classes="ps-tabs"):
             with gr.Tab("Score"):
-                build_score_tab(door)
+                build_score_tab(door, visits)
             with gr.Tab("Rank"):
-                build_rank_tab(door, demo, remembered)
+                build_rank_tab(door, visits, remembered)
             with gr.Tab("Video"):
-                build_video_tab(door, demo)
+                build_video_tab(door, visits)
         gr.HTML(_FOOT, label="Foot", js_on_load=_OPEN_API_JS)
-        add_endpoints(door, remembered)
+        add_endpoints(door, visits, remembered)
+        demo.unload(_ending(visits))
     demo.queue(max_size=_QUEUE_SIZE)
     door.open_in_background()
     return demo
 
 
-def _build_top(door: ModelDoor, demo: gr.Blocks) -> None:
+def _ending(visits: Visits) -> Callable[[gr.Request], None]:
+    """What is called when a page is closed."""
+
+    def ended(request: gr.Request) -> None:
+        visits.ended(request.session_hash)
+
+    return ended
+
+
+@asynccontextmanager
+async def _open(server: Any) -> AsyncIterator[None]:
+    """While the server runs, the sweeper does too."""
+    demo = server.get_blocks()
+    lists = (demo.upload_file_set, *demo.temp_file_sets)
+    threading.Thread(target=demo.visits.sweep_until_closed, args=(lists,), name="popscore-sweeper", daemon=True).start()
+    try:
+        yield
+    finally:
+        demo.end()
+
+
+def _build_top(door: ModelDoor, demo: Demo) -> None:
     """The name of the app, and the model that answers, as soon as it is known."""
 
     async def show_model() -> AsyncIterator[str]:
@@ -102,20 +144,28 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "pwa": False,
         "share": False,
         "app_kwargs": {
+            "lifespan": _open,
             "middleware": [
                 Middleware(OnlyServedRoutes),
                 Middleware(RefuseBadRequests, max_image_bytes=settings.max_image_bytes),
-            ]
+                Middleware(WatchedPageRequests),
+            ],
         },
+        # Gradio keeps 10,000, of 40 to 65 kB each. A page that has lost its place gets a new one.
+        "state_session_capacity": _MOST_SESSIONS,
     }
 
 
-def launch(demo: gr.Blocks | None = None) -> None:
-    """Serve the app until it is stopped, with a log that stays short.
+def launch(demo: Demo | None = None) -> None:
+    """Serve the app until it is stopped, by Ctrl-C or by SIGTERM, and leave nothing behind.
 
     Args:
-        demo: the app; built here if not given.
+        demo: from `build_demo`; by default built here.
     """
-    warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
     keep_log_short()
-    (demo or build_demo()).launch(**launch_options())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as after Ctrl-C
+    demo = demo or build_demo()
+    try:
+        demo.launch(**launch_options())
+    finally:
+        demo.end()

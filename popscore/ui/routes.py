@@ -7,13 +7,8 @@ listed here nor known to be left out.
 """
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from popscore.ui.asgi import App, Receive, Scope, Send, answer_plainly
 
 _READ = ("GET", "HEAD")
 _PAGE = (
@@ -84,10 +79,7 @@ class OnlyServedRoutes:
             await send({"type": "websocket.close", "code": 1000})
             return
         if scope["type"] == "http" and not is_served(scope["method"], _path(scope)):
-            body = b"There is nothing at this address."
-            headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 404, "headers": headers})
-            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+            await answer_plainly(scope, send, 404, "There is nothing at this address.")
             return
         await self._app(scope, receive, send)
 

@@ -13,7 +13,8 @@ from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from popscore.scoring.scorer import Content, Scorer
+from popscore.scoring.scorer import Content
+from popscore.workers.readers import IsolatedScorer
 
 pytestmark = pytest.mark.browser
 
@@ -199,13 +200,13 @@ def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path
 def test_a_stopped_ranking_says_what_is_left_and_goes_on(
     page: Page, cat: Path, tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_full_speed = Scorer._content
+    at_full_speed = IsolatedScorer.content
 
-    def slowly(scorer: Scorer, *photo: Any) -> Content:
+    def slowly(scorer: IsolatedScorer, *photo: Any) -> Content:
         time.sleep(0.2)  # or a quick machine has nothing left to stop
         return at_full_speed(scorer, *photo)
 
-    monkeypatch.setattr(Scorer, "_content", slowly)
+    monkeypatch.setattr(IsolatedScorer, "content", slowly)
     # Other photos at each size, because the app remembers scores.
     turn = 3 if size == "phone" else 2
     photo = Image.open(cat).convert("RGB").resize((300, 200))

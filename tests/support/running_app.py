@@ -13,16 +13,17 @@ from unittest.mock import patch
 
 from popscore.settings import Settings
 from popscore.ui import build_demo, launch_options
+from popscore.ui.kit.own_folder import OwnFolder
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def running_app(uploads: Path, settings: Settings | None = None) -> Iterator[str]:
-    """The address of an app in this process."""
+    """The address of an app in this process, which keeps what visitors send in `uploads`."""
     settings = settings or Settings()
-    with patch.dict(os.environ, {"GRADIO_TEMP_DIR": str(uploads)}):
-        demo = build_demo(settings)
+    with patch.dict(os.environ):
+        demo = build_demo(settings, OwnFolder(uploads))
         _, url, _ = demo.launch(
             **launch_options(settings), prevent_thread_lock=True, quiet=True, server_port=free_port()
         )

@@ -292,17 +292,6 @@ def test_every_component_has_a_label(url: str) -> None:
     assert not config["analytics_enabled"]
 
 
-def test_uploads_are_deleted(tmp_path: Path, cat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("popscore.ui.build.DELETE_UPLOADS", (1, 1))
-    with running_app(tmp_path) as address:
-        Client(address, verbose=False).predict(image=handle_file(str(cat)), api_name="/score_image")
-        assert list(tmp_path.rglob("*.png"))
-        deadline_s = time.monotonic() + 15
-        while list(tmp_path.rglob("*.png")):
-            assert time.monotonic() < deadline_s, "the upload is still there"
-            time.sleep(0.2)
-
-
 def test_many_calls_at_once_give_the_same_score(client: Client, cat: Path) -> None:
     jobs = [client.submit(image=handle_file(str(cat)), api_name="/score_image") for _ in range(12)]
     assert len({job.result(timeout=60)["score"] for job in jobs}) == 1

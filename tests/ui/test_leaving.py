@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from running_app import running_app
 
-from popscore.scoring.scorer import Content, Scorer
+from popscore.scoring.scorer import Content
+from popscore.workers.readers import IsolatedScorer
 
 
 def post(address: str, body: Any) -> Any:
@@ -30,14 +31,14 @@ def uploaded(folder: Path, count: int) -> list[dict[str, str]]:
 
 
 def test_the_scoring_ends_when_the_page_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_full_speed, scored = Scorer._content, []
+    at_full_speed, scored = IsolatedScorer.content, []
 
-    def slowly(scorer: Scorer, *photo: Any) -> Content:
+    def slowly(scorer: IsolatedScorer, *photo: Any) -> Content:
         time.sleep(0.1)
         scored.append(photo)
         return at_full_speed(scorer, *photo)
 
-    monkeypatch.setattr(Scorer, "_content", slowly)
+    monkeypatch.setattr(IsolatedScorer, "content", slowly)
     with running_app(tmp_path) as url:
         with urllib.request.urlopen(f"{url}/config", timeout=5) as answer:
             events = json.load(answer)["dependencies"]

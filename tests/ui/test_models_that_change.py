@@ -1,7 +1,8 @@
 """The model of the app may change while it runs. Scores of two models never meet in one gallery."""
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,10 @@ from popscore.photos.sources import NamedPhoto
 from popscore.scoring.scorer import Content, Scorer, load_scorer
 from popscore.settings import Settings
 from popscore.ui.api import Endpoints
+from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.page_functions import OutOfDate
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
 
 
@@ -28,6 +31,14 @@ def scorers(tmp_path: Path) -> list[Scorer]:
         path.write_bytes(tiny(factor=factor))
         found.append(load_scorer(Settings(model_path=path)))
     return found
+
+
+@pytest.fixture
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visits]:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    visits = Visits(OwnFolder())
+    yield visits
+    visits.close()
 
 
 class Door:
@@ -44,25 +55,40 @@ def uploads(photos: dict[str, Path]) -> list[NamedPhoto]:
     return [NamedPhoto(path, path.name) for path in photos.values()]
 
 
-def test_what_is_remembered_is_remembered_for_one_model(scorers: Sequence[Scorer]) -> None:
+def test_what_is_remembered_is_remembered_for_one_model(scorers: Sequence[Scorer], tmp_path: Path) -> None:
     first, second = scorers[0].model, scorers[1].model
     remembered = RememberedScores(most=2)
     content = Content(1.0, 4, 3, b"", None)
-    remembered.of(first).put("a.jpg", content)
-    assert remembered.of(first).get("a.jpg") == content
-    assert remembered.of(second).get("a.jpg") is None
-    remembered.of(second).put("a.jpg", content)
-    remembered.of(first).get("a.jpg")
-    remembered.of(first).put("b.jpg", content)
-    assert remembered.of(second).get("a.jpg") is None, "used longest ago"
-    assert remembered.of(first).get("a.jpg") == content
+    a, b = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    a.write_bytes(b"a")
+    b.write_bytes(b"b")
+    remembered.of(first).put(a, content)
+    assert remembered.of(first).get(a) == content
+    assert remembered.of(second).get(a) is None
+    remembered.of(second).put(a, content)
+    remembered.of(first).get(a)
+    remembered.of(first).put(b, content)
+    assert remembered.of(second).get(a) is None, "used longest ago"
+    assert remembered.of(first).get(a) == content
+
+
+def test_a_photo_that_changed_where_it_lies_is_another_one(scorers: Sequence[Scorer], tmp_path: Path) -> None:
+    model = scorers[0].model
+    remembered = RememberedScores()
+    photo, copy = tmp_path / "a.jpg", tmp_path / "copy.jpg"
+    photo.write_bytes(b"first")
+    copy.write_bytes(b"first")
+    remembered.of(model).put(photo, Content(1.0, 4, 3, b"", None))
+    assert remembered.of(model).get(copy) == Content(1.0, 4, 3, b"", None), "the same content somewhere else"
+    photo.write_bytes(b"other")
+    assert remembered.of(model).get(photo) is None
 
 
 def test_the_endpoint_gives_the_scores_of_the_model_that_answers(
-    scorers: Sequence[Scorer], photos: dict[str, Path]
+    scorers: Sequence[Scorer], photos: dict[str, Path], visits: Visits
 ) -> None:
     door = Door(scorers[0])
-    endpoints = Endpoints(door, RememberedScores())  # type: ignore[arg-type]
+    endpoints = Endpoints(door, visits, RememberedScores())  # type: ignore[arg-type]
     for scorer in (*scorers, scorers[0]):
         door.now = scorer
         answer = endpoints.rank_images(uploads(photos), 0, True)
@@ -70,11 +96,11 @@ def test_the_endpoint_gives_the_scores_of_the_model_that_answers(
 
 
 def test_a_gallery_is_of_one_model_and_questions_about_another_are_refused(
-    scorers: Sequence[Scorer], photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    scorers: Sequence[Scorer], photos: dict[str, Path], visits: Visits
 ) -> None:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(photos["cat"].parent))
+    photos = {name: Path(shutil.copy(path, visits.folder.location)) for name, path in photos.items()}
     door = Door(scorers[0])
-    gallery = Gallery(door, SimpleNamespace(upload_file_set=set()), RememberedScores())  # type: ignore[arg-type]
+    gallery = Gallery(door, visits, RememberedScores())  # type: ignore[arg-type]
     sent = [{"id": str(path), "name": path.name} for path in photos.values()]
 
     def last(some: Sequence[Any]) -> Any:

@@ -1,6 +1,8 @@
 """Small pictures: with the limits of the scorer, and never at the price of a score."""
 
+import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +11,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.settings import Settings
-from popscore.ui.kit import previews
 from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
 from popscore.ui.tabs.score import Answers
 
@@ -21,40 +25,60 @@ ALLOWED = Settings(max_image_bytes=40_000_000)
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A photo of 27 MB that no browser shows: more than the usual limit of 25 MB."""
-    path = tmp_path_factory.mktemp("uploads") / "large.tif"
+    path = tmp_path_factory.mktemp("made") / "large.tif"
     Image.effect_noise((3000, 3000), 40).convert("RGB").save(path)
     assert path.stat().st_size > ImageLimits().max_bytes
     yield path
     path.unlink()
 
 
-def shown(path: Path) -> list[tuple[Any, Any]]:
-    return list(Answers(ModelDoor(ALLOWED)).show_score(NamedPhoto(path, path.name)))
+@pytest.fixture
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visits]:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    visits = Visits(OwnFolder())
+    yield visits
+    visits.close()
 
 
-def test_a_photo_that_is_allowed_to_be_large_is_scored_and_shown(large: Path) -> None:
-    *_, answer, picture = shown(large)
+@pytest.fixture
+def large(made: Path, visits: Visits) -> Path:
+    """The large photo as an upload."""
+    return Path(shutil.copy(made, visits.folder.location))
+
+
+@pytest.fixture
+def door() -> Iterator[ModelDoor]:
+    door = ModelDoor(ALLOWED)
+    yield door
+    door.readers.close()
+
+
+def test_a_photo_that_is_allowed_to_be_large_is_scored_and_shown(large: Path, door: ModelDoor, visits: Visits) -> None:
+    *_, answer, picture = list(Answers(door, visits).show_score(NamedPhoto(large, large.name)))
     assert "ps-panel-result" in answer[1]
-    assert isinstance(picture[0], Image.Image)
-    assert max(picture[0].size) == 1600
+    with Image.open(picture[0]) as image:
+        assert image.format == "WEBP"
+        assert max(image.size) == 1600
 
 
-def test_a_large_photo_has_a_picture_in_a_gallery(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(large.parent))
-    gallery = Gallery(ModelDoor(ALLOWED), SimpleNamespace(upload_file_set=set()), RememberedScores())  # type: ignore[arg-type]
+def test_a_large_photo_has_a_picture_in_a_gallery(large: Path, door: ModelDoor, visits: Visits) -> None:
+    gallery = Gallery(door, visits, RememberedScores())
     assert gallery.preview(str(large), 360)["image"].startswith("data:image/webp")
-    usual = Gallery(ModelDoor(Settings()), SimpleNamespace(upload_file_set=set()), RememberedScores())  # type: ignore[arg-type]
-    assert usual.preview(str(large), 360) == {"image": None}
+    usual = ModelDoor(Settings())
+    assert Gallery(usual, visits, RememberedScores()).preview(str(large), 360) == {"image": None}
+    usual.readers.close()
 
 
-def test_a_preview_that_fails_does_not_cost_the_answer(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_that_fails_does_not_cost_the_answer(
+    large: Path, door: ModelDoor, visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(previews, "read_photo", fails)
-    answers = Answers(ModelDoor(ALLOWED)).show_score(NamedPhoto(large, large.name))
+    monkeypatch.setattr(door.readers, "preview", fails)
+    answers = Answers(door, visits).show_score(NamedPhoto(large, large.name))
     assert "ps-panel-waiting" in next(answers)[1]
     assert "ps-panel-result" in next(answers)[1]  # before the preview, so that even what nobody thought of is too late
     with pytest.raises(MemoryError):
@@ -64,19 +88,23 @@ def test_a_preview_that_fails_does_not_cost_the_answer(large: Path, monkeypatch:
 def test_a_photo_that_cannot_be_read_has_no_preview(tmp_path: Path) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")
-    assert previews.preview(bad, 100, ImageLimits()) is None
-    assert previews.preview_if_needed(bad, 100, ImageLimits()) is None
+    assert previews.preview(NamedPhoto(bad, bad.name), 100, ImageLimits()) is None
+    assert not previews.is_shown_by_browsers(NamedPhoto(bad, bad.name))
+    assert not previews.is_shown_by_browsers(NamedPhoto(tmp_path / "missing.jpg", "missing.jpg"))
 
 
 def test_what_browsers_show_needs_no_preview(cat: Path) -> None:
-    assert previews.preview_if_needed(cat, 100, ImageLimits()) is None
+    assert previews.is_shown_by_browsers(NamedPhoto(cat, cat.name))
+    small = previews.preview(NamedPhoto(cat, cat.name), 100, ImageLimits())
+    assert small is not None
+    with Image.open(io.BytesIO(small)) as image:
+        assert max(image.size) == 100
 
 
 def test_a_gallery_of_photos_without_pictures_still_has_its_scores(
-    large: Path, cat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    large: Path, door: ModelDoor, visits: Visits
 ) -> None:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(large.parent))
-    gallery = Gallery(ModelDoor(ALLOWED), SimpleNamespace(upload_file_set=set()), RememberedScores())  # type: ignore[arg-type]
-    event = SimpleNamespace(photos=[{"id": str(large), "name": "large.tif"}], run=1)
-    last = json.loads(list(gallery.show_ranking(event))[-1])  # type: ignore[arg-type]
+    gallery = Gallery(door, visits, RememberedScores())
+    event: Any = SimpleNamespace(photos=[{"id": str(large), "name": "large.tif"}], run=1)
+    last = json.loads(list(gallery.show_ranking(event))[-1])
     assert [result["file"] for result in last["results"]] == ["large.tif"]

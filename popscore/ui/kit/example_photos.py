@@ -4,8 +4,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from popscore.foreign_text import in_html
-from popscore.photos.sources import ImageLimits
-from popscore.ui.kit.previews import data_address, preview
+from popscore.photos.decode import read_photo
+from popscore.photos.previews import as_webp
+from popscore.ui.kit.previews import data_address
 
 # File, name under the picture, what a screen reader says.
 _EXAMPLES = (
@@ -36,10 +37,10 @@ def examples_strip() -> str:
 def _thumbnail(file: str) -> str:
     """A small square of an example as a data URI, so that the strip costs no further requests."""
     location = example(file)
-    pixels = location and preview(location, 4 * _THUMBNAIL_SIDE, ImageLimits())
-    if not pixels:
+    if location is None:
         raise ValueError(f"there is no example {file} to show")
+    pixels = read_photo(location, at_least=(4 * _THUMBNAIL_SIDE, 4 * _THUMBNAIL_SIDE)).pixels
     side = min(pixels.size)
     left, top = (pixels.width - side) // 2, (pixels.height - side) // 2
     box = (left, top, left + side, top + side)
-    return data_address(pixels.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), box=box))
+    return data_address(as_webp(pixels.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), box=box)))

@@ -1,15 +1,19 @@
 """What passes between a page's script and the server: functions that the script calls, and values that it watches."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from inspect import signature
 from typing import Any
 
 import gradio as gr
+from anyio import CapacityLimiter, to_thread
 
 from popscore.errors import PopscoreError
 from popscore.models.spec import Json
 from popscore.ui.kit.messages import TOLD, sentence
+
+# A page asks for four previews at a time, and a gallery has 500 photos: that many pages can wait at once.
+_MOST_WAITING = 200
 
 
 class OutOfDate(gr.Error):
@@ -19,26 +23,35 @@ class OutOfDate(gr.Error):
         super().__init__("Another model answers by now, so the photos are scored again.", print_exception=False)
 
 
-def page_function(name: str, answer: Callable[..., Json]) -> Callable[[Sequence[Any]], Json]:
+def page_function(
+    name: str, answer: Callable[..., Json], *, at_once: int
+) -> Callable[[Sequence[Any]], Coroutine[Any, Any, Json]]:
     """A function for `server_functions` of gr.HTML, called in the script as `server.name(…)`.
 
     The arguments arrive as one list, from outside and unchecked. What goes wrong is an answer too, `{"message": …}`:
     an exception would reach the script without its words. With `stale` the script has to ask for new scores.
 
+    Gradio calls it outside its queue, so it has places of its own. Who waits for one takes no thread from others, and
+    leaves the line when the visitor leaves.
+
     Args:
         name: what the script calls it.
         answer: gets the arguments one by one.
+        at_once: how many may be answered at one time.
     """
 
     wanted = signature(answer)
+    places = CapacityLimiter(at_once)
 
-    def called(arguments: Sequence[Any]) -> Json:
+    async def called(arguments: Sequence[Any]) -> Json:
         try:
             wanted.bind(*arguments)
         except TypeError:  # too many, too few, or no list
             return {"message": "The page is out of step with the server. Reload it."}
+        if places.statistics().tasks_waiting >= _MOST_WAITING:
+            return {"message": "The server has too much to do. Try again in a minute."}
         try:
-            return answer(*arguments)
+            return await to_thread.run_sync(answer, *arguments, limiter=places)
         except OutOfDate as error:
             return {"message": sentence(error), "stale": True}
         except TOLD as error:

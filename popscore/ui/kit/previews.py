@@ -1,53 +1,38 @@
-"""Small pictures for the browser: it never gets the originals, and some formats it could not show.
-
-A picture that cannot be made is left out. It never costs a score or an answer.
-"""
+"""Small pictures on their way to the browser."""
 
 import base64
-import io
-from pathlib import Path
 
-from PIL import Image
-
-from popscore.errors import PopscoreError
-from popscore.photos.decode import read_photo
-from popscore.photos.sources import ImageLimits, NamedPhoto
-
-_QUALITY = 80
-_SHOWN_BY_BROWSERS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
+from popscore.photos.previews import is_shown_by_browsers
+from popscore.photos.sources import NamedPhoto
+from popscore.scoring.scorer import Scorer
+from popscore.ui.kit.downloads import download_folder
+from popscore.ui.kit.visits import Visits
+from popscore.workers.readers import Readers
 
 
-def preview(photo: NamedPhoto | Path, side: int, limits: ImageLimits) -> Image.Image | None:
-    """The photo upright in RGB, fitted into a square of `side` pixels; None if it cannot be read.
+def data_address(webp: bytes) -> str:
+    """A picture as a `data:` address, which costs the browser no further request."""
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
+
+
+def preview_if_needed(photo: NamedPhoto, side: int, scorer: Scorer, readers: Readers, visits: Visits) -> str | None:
+    """Where a picture of a photo lies that browsers cannot show themselves (HEIC, TIFF).
 
     Args:
-        limits: those of the scorer: what it scores can be shown.
+        photo: an upload.
+        side: of the picture, in pixels.
+        scorer: what it scores can be shown.
+        readers: which make it.
+        visits: which have it deleted in the end.
+
+    Returns:
+        None where browsers show the photo, or there can be no picture: it never costs an answer.
     """
-    try:
-        return fitted(read_photo(photo, at_least=(side, side), limits=limits).pixels, side)
-    except PopscoreError:
+    if is_shown_by_browsers(photo):
         return None
-
-
-def preview_if_needed(location: Path, side: int, limits: ImageLimits) -> Image.Image | None:
-    """A preview of what browsers cannot show themselves (HEIC, TIFF); None when they can, or it cannot be read."""
-    try:
-        with Image.open(location) as image:
-            if image.format in _SHOWN_BY_BROWSERS:
-                return None
-    except (OSError, ValueError, Image.DecompressionBombError):  # not a format that Pillow alone knows
-        pass
-    return preview(location, side, limits)
-
-
-def fitted(pixels: Image.Image, side: int) -> Image.Image:
-    """The picture, made smaller in place if it does not fit into a square of `side` pixels."""
-    pixels.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return pixels
-
-
-def data_address(pixels: Image.Image) -> str:
-    """A picture as a `data:` address in WebP, which costs the browser no further request."""
-    packed = io.BytesIO()
-    pixels.save(packed, "WEBP", quality=_QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode("ascii")
+    picture = readers.preview(photo, side, scorer.limits)
+    if picture is None:
+        return None
+    path = download_folder(visits) / "preview.webp"
+    path.write_bytes(picture)
+    return str(path)

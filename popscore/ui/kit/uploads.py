@@ -8,8 +8,8 @@ from popscore.files.kinds import READABLE_PHOTOS
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.messages import refusal
 
-# Gradio looks for files older than the second number every so often as the first says, in seconds.
-DELETE_UPLOADS = (600, 3000)
+# Files of visitors that are older are deleted, in seconds.
+KEEP_UPLOADS_S = 3000.0
 # The same for people; every page and the README say it in these words.
 KEEP_UPLOADS_WORDS = "within the hour"
 

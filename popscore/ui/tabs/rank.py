@@ -14,6 +14,7 @@ from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, Ranking
 from popscore.scoring.scorer import Candidate, Scorer
+from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.downloads import download_folder, offered
 from popscore.ui.kit.explanation import explanation
@@ -22,10 +23,11 @@ from popscore.ui.kit.messages import TOLD, refusal
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.page_functions import OutOfDate, page_function, told
 from popscore.ui.kit.page_parts import page_parts
-from popscore.ui.kit.previews import data_address, preview
+from popscore.ui.kit.previews import data_address
 from popscore.ui.kit.progress import Cancelled, Following, Report
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import checked_upload, checked_uploads
+from popscore.ui.kit.visits import Visits
 
 _SMALL_SIDE, _LARGE_SIDE = 360, 1600
 _AT_ONCE = 2
@@ -38,22 +40,22 @@ _DOWNLOADS: dict[str, tuple[str, _Writer]] = {
 }
 
 
-def build_rank_tab(door: ModelDoor, demo: gr.Blocks, remembered: RememberedScores) -> None:
-    """Lay out the tab and wire its events; call inside the context of `demo`.
+def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
+    """Lay out the tab and wire its events; call inside a gr.Blocks context.
 
     Args:
         remembered: scores of uploads, shared with the endpoints.
     """
-    gallery = Gallery(door, demo, remembered)
+    gallery = Gallery(door, visits, remembered)
     page = gr.HTML(
         "",
         html_template=asset("rank.html"),
         js_on_load=asset("rank.js"),
         server_functions=[
-            page_function("preview", gallery.preview),
-            page_function("explain", gallery.explain),
-            page_function("verdict", gallery.verdict),
-            page_function("save", gallery.save),
+            page_function("preview", gallery.preview, at_once=6),
+            page_function("explain", gallery.explain, at_once=4),
+            page_function("verdict", gallery.verdict, at_once=4),
+            page_function("save", gallery.save, at_once=2),
         ],
         label="Rank",
         elem_id="rank",
@@ -80,13 +82,14 @@ def build_rank_tab(door: ModelDoor, demo: gr.Blocks, remembered: RememberedScore
 class Gallery:
     """What the page asks the server. Everything that it sends comes from outside, and is checked."""
 
-    def __init__(self, door: ModelDoor, demo: gr.Blocks, remembered: RememberedScores) -> None:
-        self._door, self._demo, self._remembered = door, demo, remembered
+    def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
+        self._door, self._visits, self._remembered = door, visits, remembered
 
     def show_ranking(self, event: gr.EventData) -> Iterator[str]:
         """Score the photos; give the ranking as it grows."""
         try:
             uploads = checked_uploads(event.photos, self._door.settings.max_files)
+            self._visits.uses(photo.location for photo in uploads)
             scorer = self._door.scorer()
         except TOLD as error:
             yield told(error, event.run)
@@ -124,7 +127,12 @@ class Gallery:
     def preview(self, photo: object, side: object) -> Json:
         """A small picture of an upload; `image` is null where none can be made."""
         upload = checked_upload(str(photo), None)
-        picture = preview(upload, _LARGE_SIDE if side == _LARGE_SIDE else _SMALL_SIDE, self._door.scorer().limits)
+        picture = self._door.readers.preview(
+            upload,
+            _LARGE_SIDE if side == _LARGE_SIDE else _SMALL_SIDE,
+            self._door.scorer().limits,
+            current_asker().gone,
+        )
         return {"image": picture and data_address(picture)}
 
     def explain(self, model: object, photo: object) -> Json:
@@ -144,13 +152,19 @@ class Gallery:
             raise refusal("This cannot be saved. Reload the page.")
         uploads = checked_uploads(photos, self._door.settings.max_files)
         scorer = self._scorer_of(model)
-        ranking = rank_images(uploads, scorer=scorer, group_similar=True, cache=self._remembered.of(scorer.model))
+        ranking = rank_images(
+            uploads,
+            scorer=scorer,
+            group_similar=True,
+            cancelled=current_asker().gone,
+            cache=self._remembered.of(scorer.model),
+        )
         wanted = set(map(str, chosen))
         results = [photo for photo in ranking.results if str(uploads[photo.index].location) in wanted]
         name, write = _DOWNLOADS[str(kind)]
-        path = download_folder() / name
+        path = download_folder(self._visits) / name
         done = write(replace(ranking, results=results), path, uploads)
-        return offered(self._demo, path, " ".join(str(failed.error) for failed in done.errors))
+        return offered(path, " ".join(str(failed.error) for failed in done.errors))
 
     def _scorer_of(self, model: object) -> Scorer:
         """The scorer, if its model is still the one that the page shows scores of."""

@@ -14,14 +14,15 @@ from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput
 from popscore.ui.kit.previews import preview_if_needed
 from popscore.ui.kit.uploads import privacy_line
+from popscore.ui.kit.visits import Visits
 
 _PREVIEW_SIDE = 1600
-_AT_ONCE = 4
+_AT_ONCE = 8
 
 
-def build_score_tab(door: ModelDoor) -> None:
+def build_score_tab(door: ModelDoor, visits: Visits) -> None:
     """Lay out the tab and wire its events; call inside a gr.Blocks context."""
-    answers = Answers(door)
+    answers = Answers(door, visits)
     with gr.Row(elem_classes="ps-stage"):
         photo = _photo_area()
         gr.HTML(privacy_line("Scored"), label="Privacy", elem_classes="ps-under")
@@ -56,14 +57,15 @@ def _photo_area() -> PhotoInput:
 class Answers:
     """What is shown in the photo area and in the panel beside it, in this order."""
 
-    def __init__(self, door: ModelDoor) -> None:
-        self._door = door
+    def __init__(self, door: ModelDoor, visits: Visits) -> None:
+        self._door, self._visits = door, visits
 
     def show_score(self, upload: NamedPhoto | None) -> Iterator[tuple[Any, Any]]:
         """Score what was dropped; show a picture of it where the browser cannot show the photo itself."""
         if upload is None:
             yield gr.skip(), empty_panel()
             return
+        self._visits.uses([upload.location])
         yield gr.skip(), waiting_panel(model_ready=self._door.settled)
         try:
             scorer = self._door.scorer()
@@ -74,7 +76,7 @@ class Answers:
             yield (None if unreadable else gr.skip()), error_panel(error)
             return
         # After the answer, which must not wait for the picture.
-        picture = preview_if_needed(upload.location, _PREVIEW_SIDE, scorer.limits)
+        picture = preview_if_needed(upload, _PREVIEW_SIDE, scorer, self._door.readers, self._visits)
         if picture is not None:
             yield picture, gr.skip()
 
@@ -87,6 +89,6 @@ class Answers:
         yield str(location), waiting_panel(model_ready=self._door.settled)
         try:
             scorer = self._door.scorer()
-            yield gr.skip(), result_panel(scorer.score(location, name=location.name), scorer.model)
+            yield gr.skip(), result_panel(scorer.score(NamedPhoto(location, location.name)), scorer.model)
         except PopscoreError as error:
             yield gr.skip(), error_panel(error)

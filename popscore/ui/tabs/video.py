@@ -1,40 +1,45 @@
 """The Video tab: drop a video, get its best moments."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gradio as gr
-from PIL import Image
 
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
-from popscore.scoring.scorer import Scorer
+from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
-from popscore.ui.kit.downloads import download_folder, offered, remember_downloads
+from popscore.ui.kit.downloads import download_folder, offered
 from popscore.ui.kit.messages import TOLD, refusal
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.page_functions import page_function, page_value, told
 from popscore.ui.kit.page_parts import page_parts
-from popscore.ui.kit.previews import data_address, fitted
+from popscore.ui.kit.previews import data_address
 from popscore.ui.kit.progress import Cancelled, Following, Report
 from popscore.ui.kit.uploads import checked_upload
-from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
+from popscore.ui.kit.visits import Visits
+from popscore.video import VideoLimits, VideoRanking
 from popscore.video.results import RankedFrame
+from popscore.workers.readers import IsolatedScorer
+from popscore.workers.tasks import VideoTask
 
 _TOP = 5
 _PREVIEW_SIDE = 960
 _AT_ONCE = 1
 
 
-def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
-    """Lay out the tab and wire its events; call inside the context of `demo`."""
-    moments = Moments(door, demo)
+def build_video_tab(door: ModelDoor, visits: Visits) -> None:
+    """Lay out the tab and wire its events; call inside a gr.Blocks context."""
+    moments = Moments(door, visits)
     page = gr.HTML(
         "",
         html_template=asset("video.html"),
         js_on_load=asset("video.js"),
-        server_functions=[page_function("frame", moments.frame), page_function("pack", moments.pack)],
+        server_functions=[
+            page_function("frame", moments.frame, at_once=2),
+            page_function("pack", moments.pack, at_once=2),
+        ],
         label="Video",
         elem_id="video",
         parts=page_parts("Scored"),
@@ -55,15 +60,16 @@ def build_video_tab(door: ModelDoor, demo: gr.Blocks) -> None:
 class Moments:
     """What the page asks the server. Everything that it sends comes from outside, and is checked."""
 
-    def __init__(self, door: ModelDoor, demo: gr.Blocks) -> None:
-        self._door, self._demo = door, demo
+    def __init__(self, door: ModelDoor, visits: Visits) -> None:
+        self._door, self._visits = door, visits
         self._limits = VideoLimits.of(door.settings)
 
     def show_best_frames(self, event: gr.EventData) -> Iterator[str]:
         """Score the frames; tell how far it is, and then the best moments."""
-        folder = download_folder()
+        folder = download_folder(self._visits)
         try:
             video, every = _asked(event)
+            self._visits.uses([video.location])
             scorer = self._door.scorer()
             scoring = Following(
                 lambda report, cancelled: self._score(video, scorer, every, bool(event.fast), folder, report, cancelled)
@@ -72,33 +78,24 @@ class Moments:
                 doing = f"Scored {done} of {total} frames"
                 share = done / max(total or 1, 1)
                 yield page_value({"run": event.run, "phase": "scoring", "doing": doing, "share": share})
-            remember_downloads(self._demo, folder)
-            yield page_value({"run": event.run, "phase": "done", **_page_json(scoring.result)})
+            yield page_value({"run": event.run, "phase": "done", **_page_json(*scoring.result)})
         except TOLD as error:
             yield told(error, event.run)
 
     def _score(
         self,
         video: NamedPhoto,
-        scorer: Scorer,
+        scorer: IsolatedScorer,
         every: int,
         fast: bool,
         folder: Path,
         report: Report,
         cancelled: Cancelled,
-    ) -> VideoRanking:
-        return rank_video(
-            video.location,
-            scorer=scorer,
-            every=every,
-            fast=fast,
-            top=_TOP,
-            out=folder,
-            name=video.name,
-            limits=self._limits,
-            on_progress=report,
-            cancelled=cancelled,
+    ) -> tuple[VideoRanking, list[bytes | None]]:
+        task = VideoTask(
+            path=video.location, name=video.name, every=every, fast=fast, top=_TOP, out=folder, limits=self._limits
         )
+        return self._door.readers.rank_video(scorer, task, _PREVIEW_SIDE, on_progress=report, cancelled=cancelled)
 
     # --- asked by the script of the page --------------------------------------------------------------
 
@@ -106,11 +103,11 @@ class Moments:
         """A picture of one frame."""
         if not isinstance(index, int):
             raise refusal("This is no frame of the video. Reload the page.")
-        location = checked_upload(str(video), None).location
-        at_least = (_PREVIEW_SIDE, _PREVIEW_SIDE)
-        for _, picture in frame_images(location, [index], at_least=at_least, limits=self._limits):
-            return {"image": data_address(fitted(picture, _PREVIEW_SIDE))}
-        raise refusal("This frame cannot be shown. Choose another place on the line.")
+        upload = checked_upload(str(video), None)
+        picture = self._door.readers.frame(upload, index, _PREVIEW_SIDE, self._limits, current_asker().gone)
+        if picture is None:
+            raise refusal("This frame cannot be shown. Choose another place on the line.")
+        return {"image": data_address(picture)}
 
     def pack(self, name: object, paths: object) -> Json:
         """A ZIP with the frames that were chosen."""
@@ -119,11 +116,11 @@ class Moments:
         frames = [checked_upload(str(path), None).location for path in paths]
         if not all(frame.is_file() for frame in frames):
             raise refusal("The ZIP could not be made: the frames were deleted by now. Choose the video again.")
-        archive = download_folder() / f"{Path(str(name)).stem[:80]} best frames.zip"
+        archive = download_folder(self._visits) / f"{Path(str(name)).stem[:80]} best frames.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
             for frame in frames:
                 packed.write(frame, frame.name)
-        return offered(self._demo, archive)
+        return offered(archive)
 
 
 def _asked(event: gr.EventData) -> tuple[NamedPhoto, int]:
@@ -134,10 +131,10 @@ def _asked(event: gr.EventData) -> tuple[NamedPhoto, int]:
     return checked_upload(str(video.get("id", "")), str(video.get("name", ""))), every
 
 
-def _page_json(ranking: VideoRanking) -> Json:
+def _page_json(ranking: VideoRanking, previews: Sequence[bytes | None]) -> Json:
     """What the page shows: the best frames with their files and small pictures, and the line of all scores."""
     return {
-        "results": [_shown(result) for result in ranking.results],
+        "results": [_shown(result, preview) for result, preview in zip(ranking.results, previews, strict=True)],
         "points": [
             {"index": point.frame_index, "time_s": point.time_s, "score": point.score} for point in ranking.points
         ],
@@ -145,10 +142,10 @@ def _page_json(ranking: VideoRanking) -> Json:
     }
 
 
-def _shown(result: RankedFrame) -> Json:
+def _shown(result: RankedFrame, preview: bytes | None) -> Json:
     """A result with what it is called as a file, and a small picture."""
-    if result.image is None:
-        return {**result.to_json(), "image_name": None, "preview": None}
-    with Image.open(result.image) as image:
-        picture = data_address(fitted(image.convert("RGB"), _PREVIEW_SIDE))
-    return {**result.to_json(), "image_name": result.image.name, "preview": picture}
+    return {
+        **result.to_json(),
+        "image_name": result.image and result.image.name,
+        "preview": preview and data_address(preview),
+    }

@@ -1,0 +1,158 @@
+"""Reads photos and videos in workers: the same answers as without, and an error of the file where a worker gives up."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from popscore.cpus import usable_cpus
+from popscore.errors import PopscoreError, UnreadableImage, UnreadableVideo
+from popscore.models import LoadedModel
+from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
+from popscore.scoring.scorer import Candidate, Content, Scorer
+from popscore.video import VideoLimits, VideoRanking
+from popscore.workers import tasks
+from popscore.workers.pool import Pool
+from popscore.workers.worker import NobodyWaits, TaskFailed, TookTooLong, WorkerEnded
+
+Cancelled = Callable[[], bool]
+
+# Wall time. The largest photos that the limits allow take 3 s of an idle CPU.
+PHOTO_SECONDS = 20.0
+FRAME_SECONDS = 8.0
+# A frame of 8K takes half a second; a worker that has not finished one for so long hangs.
+_SILENT_SECONDS = 60.0
+_SPARE_PHOTO_WORKERS = 3
+_VIDEO_WORKERS, _FRAME_WORKERS = 2, 1
+# Videos take minutes and nobody watches each second of it, so photos go before.
+_VIDEO_NICE, _FRAME_NICE = 5, 5
+_MOST_FRAMES_WAITING = 16
+
+
+class Readers:
+    """The workers of an app: for photos, for videos, and for single frames. Threads may share it."""
+
+    def __init__(self) -> None:
+        self.photos = Pool(usable_cpus(), spare=_SPARE_PHOTO_WORKERS)
+        self.videos = Pool(_VIDEO_WORKERS, nice=_VIDEO_NICE)
+        self.frames = Pool(_FRAME_WORKERS, nice=_FRAME_NICE, most_waiting=_MOST_FRAMES_WAITING)
+
+    def close(self) -> None:
+        """End all workers."""
+        for pool in (self.photos, self.videos, self.frames):
+            pool.close()
+
+    def preview(
+        self, photo: NamedPhoto, side: int, limits: ImageLimits, cancelled: Cancelled | None = None
+    ) -> bytes | None:
+        """A small picture of a photo as a WebP file; None where none can be made. See `previews.preview`.
+
+        Args:
+            cancelled: asked often; once it answers True there is no picture.
+        """
+        try:
+            return self.photos.call(
+                tasks.show_photo,
+                (photo.location, photo.name, side, limits),
+                seconds=PHOTO_SECONDS,
+                cancelled=cancelled,
+            )
+        except (WorkerEnded, TookTooLong, NobodyWaits, TaskFailed):
+            return None
+
+    def rank_video(
+        self,
+        scorer: "IsolatedScorer",
+        video: tasks.VideoTask,
+        side: int,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> tuple[VideoRanking, list[bytes | None]]:
+        """The best frames of a video, see `rank_video`, and a small WebP of each that was written.
+
+        Args:
+            side: of the small pictures, in pixels.
+            on_progress, cancelled: as of `rank_video`; but what is cancelled has no ranking.
+
+        Raises:
+            UnreadableVideo: also where the worker gave up, or was told to.
+            PopscoreError: as `rank_video`.
+        """
+        with _told(video.name, UnreadableVideo):
+            return self.videos.call(
+                tasks.rank_frames,
+                (scorer.file, video, side),
+                seconds=video.limits.max_seconds + _SILENT_SECONDS,
+                silent_seconds=_SILENT_SECONDS,
+                on_progress=on_progress,
+                cancelled=cancelled,
+            )
+
+    def frame(
+        self, video: NamedPhoto, index: int, side: int, limits: VideoLimits, cancelled: Cancelled | None = None
+    ) -> bytes | None:
+        """A small picture of one frame of a video as a WebP file; None if there is none.
+
+        Raises:
+            UnreadableVideo: also where the worker gave up.
+            PopscoreError: as `frame_images`, or too many wait already.
+        """
+        with _told(video.short_name, UnreadableVideo):
+            return self.frames.call(
+                tasks.show_frame, (video.location, index, side, limits), seconds=FRAME_SECONDS, cancelled=cancelled
+            )
+
+
+class IsolatedScorer(Scorer):
+    """A scorer that reads photos, which have to be files, in workers.
+
+    A photo by itself goes before the photos of a gallery.
+
+    Args:
+        model: that the workers score with too, from its file.
+        readers: the workers.
+        limits: as of `Scorer`.
+
+    Attributes:
+        file: what a worker needs to make the same scorer.
+    """
+
+    def __init__(self, model: LoadedModel, readers: Readers, *, limits: ImageLimits) -> None:
+        super().__init__(model, limits=limits)
+        self.file = tasks.ScorerFile(model.location, model.info, limits, exact=False)
+        self._photos = readers.photos
+        readers.photos.first = readers.videos.first = (tasks.make_scorer, (self.file,))
+
+    def candidate(self, photo: PhotoSource | NamedPhoto) -> Candidate:
+        """Score one photo at once. Errors as `Scorer.score`."""
+        photo = named(photo)
+        return self._candidate(photo.name, self._read(photo, hurry=True))
+
+    def content(self, photo: NamedPhoto) -> Content:
+        """Find out all there is about the content of a photo, when it is its turn. Errors as `Scorer.score`."""
+        return self._read(photo, hurry=False)
+
+    def _read(self, photo: NamedPhoto, *, hurry: bool) -> Content:
+        with _told(photo.short_name, UnreadableImage):
+            return self._photos.call(
+                tasks.score_photo, (self.file, photo.location, photo.name), seconds=PHOTO_SECONDS, hurry=hurry
+            )
+
+
+@contextmanager
+def _told(name: str, kind: type[PopscoreError]) -> Iterator[None]:
+    """A worker that gave up is an error of the file that it was reading."""
+    try:
+        yield
+    except TookTooLong:
+        reason = "it takes too long to read. Save it again, as JPEG or in a smaller size."
+        if kind is UnreadableVideo:
+            reason = "it takes too long to read. Cut it shorter, or convert it to H.264."
+    except WorkerEnded:
+        reason = "reading it took more memory than there is, or broke the decoder. Save it again in another format."
+    except TaskFailed:
+        reason = "popscore failed on it, which is a fault of popscore. Save it again in another format."
+    except NobodyWaits:
+        reason = "it was stopped."
+    else:
+        return
+    raise kind(f"{name} could not be read: {reason}")

@@ -1,0 +1,114 @@
+"""What a worker can be asked to do. Each task gets a path, and opens the file itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from popscore.models.loader import reopened
+from popscore.models.spec import ModelInfo
+from popscore.photos import previews
+from popscore.photos.sources import ImageLimits, NamedPhoto
+from popscore.scoring.scorer import Content, Scorer
+from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
+from popscore.video.results import RankedFrame
+from popscore.workers import memory
+
+Report = Callable[[int, int], None]
+"""Tells how much is done, of how much."""
+
+
+@dataclass(frozen=True)
+class ScorerFile:
+    """What a worker needs to make a scorer of its own.
+
+    Attributes:
+        location: of the model's file.
+        info: what is known about the model; the file must have its hash.
+        limits: of photos.
+        exact: as of `Scorer`.
+    """
+
+    location: Path
+    info: ModelInfo
+    limits: ImageLimits
+    exact: bool
+
+
+@dataclass(frozen=True)
+class VideoTask:
+    """What to do with a video; the arguments of `rank_video`."""
+
+    path: Path
+    name: str
+    every: int
+    fast: bool
+    top: int
+    out: Path | None
+    limits: VideoLimits
+
+
+def nothing(_: Report) -> None:
+    """Be there."""
+
+
+def make_scorer(_: Report, scorer: ScorerFile) -> None:
+    """Load the model, so that the first photo does not have to wait for it."""
+    _scorer(scorer)
+
+
+def score_photo(_: Report, scorer: ScorerFile, path: Path, name: str) -> Content:
+    """Score a photo, see `Scorer.content`."""
+    return _scorer(scorer).content(NamedPhoto(path, name))
+
+
+def show_photo(_: Report, path: Path, name: str, side: int, limits: ImageLimits) -> bytes | None:
+    """A small picture of a photo, see `previews.preview`."""
+    return previews.preview(NamedPhoto(path, name), side, limits)
+
+
+def rank_frames(
+    report: Report, scorer: ScorerFile, video: VideoTask, side: int
+) -> tuple[VideoRanking, list[bytes | None]]:
+    """The best frames of a video, and small pictures of those that were written, `side` pixels at most."""
+    ranking = rank_video(
+        video.path,
+        scorer=_scorer(scorer),
+        every=video.every,
+        fast=video.fast,
+        top=video.top,
+        out=video.out,
+        name=video.name,
+        limits=video.limits,
+        on_progress=report,
+    )
+    return ranking, [_small(result, side) for result in ranking.results]
+
+
+def show_frame(_: Report, path: Path, index: int, side: int, limits: VideoLimits) -> bytes | None:
+    """A small picture of one frame of a video; None if there is no such frame."""
+    for _index, picture in frame_images(path, [index], at_least=(side, side), limits=limits):
+        return previews.as_webp(previews.fitted(picture, side))
+    return None
+
+
+def _small(result: RankedFrame, side: int) -> bytes | None:
+    if result.image is None:
+        return None
+    with Image.open(result.image) as image:
+        image.draft("RGB", (side, side))
+        return previews.as_webp(previews.fitted(image.convert("RGB"), side))
+
+
+_made: list[tuple[ScorerFile, Scorer]] = []
+
+
+def _scorer(wanted: ScorerFile) -> Scorer:
+    """The scorer is made at the first task; another one takes its place when the app has another model."""
+    if not _made or _made[0][0] != wanted:
+        _made.clear()
+        with memory.unlimited():
+            model = reopened(wanted.location, wanted.info)
+        _made.append((wanted, Scorer(model, limits=wanted.limits, exact=wanted.exact)))
+    return _made[0][1]
