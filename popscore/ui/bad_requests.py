@@ -14,7 +14,7 @@ from gradio.route_utils import FnIndexInferError
 from starlette.requests import ClientDisconnect
 
 from popscore.settings import BYTES_PER_MB, Settings
-from popscore.ui.routes import App, Receive, Scope, Send
+from popscore.ui.asgi import App, Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 
