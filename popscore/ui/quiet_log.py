@@ -27,6 +27,9 @@ _MOST_FRAMES, _MOST_CAUSES, _MOST_CHARACTERS = 6, 3, 200
 _APART = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 # What may come from outside: quoted words, addresses, paths.
 _FOREIGN = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\w+://\S*|(?<![\w.])/\S+|\b[A-Za-z]:\\\S+""")
+# Lines of a traceback in a text. Its type begins the first line behind them that is not indented.
+_FRAME = re.compile(r'^ +File "([^"\n]+)", line (\d+), in ([\w<>]+)$', re.MULTILINE)
+_TYPE = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 
 
 class QuietLog(logging.Handler):
@@ -51,7 +54,9 @@ class QuietLog(logging.Handler):
         # With arguments the text is the program's; without, they may be part of it already.
         text = without_foreign_words(str(record.msg) if record.args else record.getMessage())
         if error is None:
-            self.note(f"{record.name} {PurePath(record.pathname).name}:{record.lineno}", f"{record.name}: {text}")
+            told = _told(record.getMessage())
+            place = f"{told[0].strip()} {told[-1].strip()}" if told else _short(record.pathname, record.lineno)
+            self.note(f"{record.name} {place}", "\n".join([f"{record.name}: {text}", *told]))
         else:
             self.note_error(error, f"{record.name}: {text}")
 
@@ -113,8 +118,22 @@ def _full_name(kind: type[BaseException]) -> str:
 def _places(trace: TracebackType | None) -> Iterator[str]:
     """Where a traceback leads through: the last two parts of each file, line and function; the deepest comes last."""
     for frame, line in traceback.walk_tb(trace):
-        file = "/".join(PurePath(frame.f_code.co_filename).parts[-2:])
-        yield f"{file}:{line} in {frame.f_code.co_name}"
+        yield f"{_short(frame.f_code.co_filename, line)} in {frame.f_code.co_name}"
+
+
+def _told(text: str) -> list[str]:
+    """Type and places of a traceback that is part of a text, as a worker sends it; nothing if there is none."""
+    found = [*_FRAME.finditer(text)]
+    if not found:
+        return []
+    kind = _TYPE.search(text, found[-1].end())
+    places = [f"    {_short(frame[1], int(frame[2]))} in {frame[3]}" for frame in found[-_MOST_FRAMES:]]
+    return [f"  {kind[1] if kind else 'An error'}", *places]
+
+
+def _short(file: str, line: int) -> str:
+    """A place in code: the last two parts of its file, and its line."""
+    return f"{'/'.join(PurePath(file).parts[-2:])}:{line}"
 
 
 class _Into(logging.Filter):
@@ -157,7 +176,7 @@ def keep_log_short() -> QuietLog:
     def showwarning(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
     ) -> None:
-        place = f"{'/'.join(PurePath(filename).parts[-2:])}:{lineno}"
+        place = _short(filename, lineno)
         log.note(f"{category.__name__} {place}", f"{place}: {category.__name__}: {without_foreign_words(str(message))}")
 
     traceback.print_exc = print_exc  # Gradio's queue calls it

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -144,6 +145,20 @@ def test_the_causes_of_an_error_are_named(logger: logging.Logger, lines: list[st
         logger.exception("It failed")
     assert "  caused by OSError: No space left on device" in lines[0].splitlines()
     assert SECRET not in lines[0]
+
+
+def test_a_traceback_in_the_text_is_told_by_type_and_places(logger: logging.Logger, lines: list[str]) -> None:
+    """As a worker process sends it."""
+    for what in (fail, int):
+        try:
+            what(f"{SECRET}\n{SECRET}: x")  # type: ignore[operator]
+        except (OSError, ValueError):
+            logger.error("A worker failed:\n%s", traceback.format_exc())
+    assert len(lines) == 2
+    assert lines[0].splitlines()[:2] == ["popscore.test_quiet_log: A worker failed:", "  OSError"]
+    assert lines[0].endswith(" in fail")
+    assert "  ValueError" in lines[1].splitlines()
+    assert SECRET not in "".join(lines)
 
 
 def test_what_is_no_warning_is_left_alone(logger: logging.Logger, lines: list[str]) -> None:
