@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from popscore.errors import PopscoreError
 from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
+from popscore.ui.bad_requests import RefuseBadRequests
 from popscore.ui.hosts import OwnHosts, in_front_of_all
 from popscore.ui.kit.address_blocks import AddressBlocks
 from popscore.ui.kit.assets import shared_scripts, styles
@@ -23,6 +24,7 @@ from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.sent_files import Arrivals
 from popscore.ui.kit.visits import Visits
 from popscore.ui.page_requests import WatchedPageRequests
+from popscore.ui.quiet_log import keep_log_short
 from popscore.ui.routes import OnlyServedRoutes
 from popscore.ui.tabs.rank import build_rank_tab
 from popscore.ui.tabs.score import build_score_tab
@@ -154,7 +156,11 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "share": False,
         "app_kwargs": {
             "lifespan": _open(OwnHosts.here(settings.hosts)),
-            "middleware": [Middleware(OnlyServedRoutes), Middleware(WatchedPageRequests)],
+            "middleware": [
+                Middleware(OnlyServedRoutes),
+                Middleware(RefuseBadRequests, max_image_bytes=settings.max_image_bytes),
+                Middleware(WatchedPageRequests),
+            ],
         },
         # Gradio keeps 10,000, of 40 to 65 kB each. A page that has lost its place gets a new one.
         "state_session_capacity": _MOST_SESSIONS,
@@ -167,6 +173,7 @@ def launch(demo: Demo | None = None) -> None:
     Args:
         demo: from `build_demo`; by default built here.
     """
+    keep_log_short()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as after Ctrl-C
     demo = demo or build_demo()
     try:

@@ -92,7 +92,7 @@ class Downloader:
         except _TooLarge:
             raise too_large(shown, max_bytes) from None
         except Unfetchable as error:
-            reason = str(error)
+            reason = error.reason
         except httpcore.ConnectTimeout:
             reason = "its server does not answer"
         except (TimeIsUp, httpcore.TimeoutException):

@@ -29,7 +29,15 @@ class Place(NamedTuple):
 
 
 class Unfetchable(Exception):
-    """Why an address cannot be fetched, in words that come after a colon."""
+    """Why an address cannot be fetched.
+
+    Attributes:
+        reason: in words that come after a colon.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def is_web_address(text: str) -> bool:
