@@ -63,7 +63,8 @@ class Worker:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         # One thread per worker; without the others' arenas and stacks its limit of memory says more.
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        paths = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "popscore.workers.program"],
             env=environment,
