@@ -13,6 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 from PIL import Image
 
+from popscore.video.decoding.refusals import refusals
+
 Size = tuple[int, int]
 
 # Standard definition is BT.601, everything larger BT.709, where the file does not say. Source: what players do
@@ -60,6 +62,9 @@ class Frame(Protocol):
         Args:
             at_least: (width, height) that is enough; the picture is then made as small as both allow.
                 None makes it in full.
+
+        Raises:
+            UnreadableVideo: no picture can be made of it.
         """
 
 
@@ -82,6 +87,7 @@ class DecodedFrame:
     sample_aspect: float
     turn: Image.Transpose | None
     reformatter: VideoReformatter
+    name: str = "the video"
 
     @property
     def width(self) -> int:
@@ -103,8 +109,9 @@ class DecodedFrame:
         turn = self.turn
         if at_least is not None and turn in _SIDEWAYS:
             at_least = at_least[1], at_least[0]
-        picture = self._rgb(reduced_size(self._square_size(), at_least))
-        return picture if turn is None else picture.transpose(turn)
+        with refusals(self.name):
+            picture = self._rgb(reduced_size(self._square_size(), at_least))
+            return picture if turn is None else picture.transpose(turn)
 
     def _upright_size(self) -> Size:
         width, height = self._square_size()
