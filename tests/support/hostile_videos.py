@@ -200,9 +200,12 @@ def large_frames(name: str, codec: str, size: tuple[int, int], frames: int = 8) 
     """A clip of large frames with a header that says 64 x 64."""
     content = _grey_clip(name, codec, size, frames)
     order = "<" if name.endswith("avi") else ">"
-    for kind in ("HH", "II"):
-        content = content.replace(struct.pack(order + kind, *size), struct.pack(order + kind, 64, 64))
-    return content
+    index = content.rindex(b"moov") if name.endswith("mp4") else 0  # the pictures have sizes as well
+    head, tail = content[:index], content[index:]
+    for kind, scale in (("HH", 1), ("II", 1), ("II", 65_536)):
+        large, small = (struct.pack(order + kind, *(side * scale for side in sides)) for sides in (size, (64, 64)))
+        tail = tail.replace(large, small)
+    return head + tail
 
 
 def _grey_clip(name: str, codec: str, size: tuple[int, int], frames: int) -> bytes:
