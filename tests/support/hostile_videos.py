@@ -150,10 +150,10 @@ def many_tracks() -> bytes:
 
 
 def packed_index() -> bytes:
-    """An index of 2 GB, packed into 2 MB (QuickTime's cmov)."""
-    packer = zlib.compressobj(9)
+    """An index of 2 GB, packed into 8 MB (QuickTime's cmov)."""
+    packer = zlib.compressobj(1)
     part = bytes(10_000_000)
-    body = b"".join([*(packer.compress(part) for _ in range(200)), packer.flush()])
+    body = b"".join([*(packer.compress(part) for _ in range(100)), packer.flush()])
     method = Box(b"dcom", b"zlib")
     content = Box(b"cmvd", struct.pack(">I", 2_000_000_000) + body)
     return (
@@ -173,8 +173,8 @@ def packed_lies() -> bytes:
 
 
 def many_boxes() -> bytes:
-    """Four million empty boxes."""
-    return _mp4() + Box(b"free").packed() * 4_000_000
+    """Three million empty boxes."""
+    return _mp4() + Box(b"free").packed() * 3_000_000
 
 
 def deep_boxes() -> bytes:
@@ -208,7 +208,7 @@ def large_frames(name: str, codec: str, size: tuple[int, int], frames: int = 8) 
     return head + tail
 
 
-def _grey_clip(name: str, codec: str, size: tuple[int, int], frames: int) -> bytes:
+def _grey_clip(name: str, codec: str, size: tuple[int, int], frames: int, aspect: Fraction | None = None) -> bytes:
     """Made with little memory: all frames are one."""
     frame = av.VideoFrame(*size, "yuvj420p" if codec == "mjpeg" else "yuv420p")
     for plane in frame.planes:
@@ -220,6 +220,8 @@ def _grey_clip(name: str, codec: str, size: tuple[int, int], frames: int) -> byt
             stream.width, stream.height = size
             stream.pix_fmt = frame.format.name
             stream.codec_context.thread_count = 1
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
             if codec == "libx264":
                 stream.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "ref=1:threads=1"}
             for index in range(frames):
@@ -291,6 +293,24 @@ def gif_large_frame() -> bytes:
     at = content.rindex(b"\x2c\0\0\0\0")
     struct.pack_into("<HH", content, at + 5, 13_000, 13_000)
     return bytes(content)
+
+
+def stretched() -> bytes:
+    """Pixels a thousand times as wide as they are high, in a picture of 2048 x 16,000."""
+    return _grey_clip("clip.mkv", "mjpeg", (2048, 16_000), 2, Fraction(1000))
+
+
+def large_gif() -> bytes:
+    """Frames of 16 x 16 in a picture of 36 megapixels, as large as is allowed."""
+    content = _animation("GIF")
+    return content[:6] + struct.pack("<HH", 6_000, 5_990) + content[10:]
+
+
+def large_webp() -> bytes:
+    """As `large_gif`."""
+    content = _animation("WEBP")
+    at = content.index(b"VP8X") + 12
+    return content[:at] + struct.pack("<I", 5_999)[:3] + struct.pack("<I", 5_989)[:3] + content[at + 6 :]
 
 
 def webp_chunks() -> bytes:
@@ -436,6 +456,9 @@ HOSTILE_VIDEOS: dict[str, Callable[[], bytes]] = {
     "gif large frame": gif_large_frame,
     "webp chunks": webp_chunks,
     "webp frames": webp_frames,
+    "large gif": large_gif,
+    "large webp": large_webp,
+    "stretched": stretched,
     "shared bytes": shared_bytes,
     "matroska packed": matroska_packed,
     "matroska codec private": matroska_length(b"\x63\xa2"),

@@ -29,6 +29,8 @@ _MAX_COMMENT_BLOCKS = 5_000
 _MAX_CHUNKS = 500_000
 # libwebp looks for each frame from the first one on: 20,000 take a second. In ordinary animations they last 20 minutes.
 _MAX_WEBP_FRAMES = 20_000
+# Ninety seconds and more; longer animations are large. A megabyte can hold 30,000 frames of one pixel.
+_ALWAYS_FRAMES, _BYTES_PER_FRAME = 2_500, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,15 @@ class AnimationFile:
             size, durations_ms = _gif_frames(content) if self._kind is GifImageFile else _webp_frames(content)
         except TooMuch as error:
             raise UnreadableVideo(f"{name} could not be read: {error}. Save it again.") from None
+        size_bytes = len(content)
         del content
         self.pixels = size[0] * size[1]
         check_frame_size(name, *size)
         if not durations_ms:
             raise UnreadableVideo(f"{name} could not be read: it has no frames. Copy it again from where it came from.")
-        most = limits.max_frames if self._kind is GifImageFile else min(limits.max_frames, _MAX_WEBP_FRAMES)
+        most = min(limits.max_frames, max(_ALWAYS_FRAMES, size_bytes // _BYTES_PER_FRAME))
+        if self._kind is WebPImageFile:
+            most = min(most, _MAX_WEBP_FRAMES)
         if len(durations_ms) > most:
             self._troubles.append(f"is very long: what lies behind its first {most} frames was left out")
         shown_ms = [ms if ms >= _SHORTEST_MS else _INSTEAD_MS for ms in durations_ms[:most]]

@@ -23,14 +23,13 @@ from popscore.errors import UnreadableVideo
 from popscore.files.kinds import HEAD_BYTES
 from popscore.files.opening import head_of
 from popscore.video.decoding.capture import capture_of
-from popscore.video.decoding.frames import DecodedFrame, Frame, turn_of_frame
+from popscore.video.decoding.frames import MAX_FRAME_PIXELS, DecodedFrame, Frame, turn_of_frame
 from popscore.video.decoding.packets import Damage, Encrypted, Unexpected, counted, planned, prepare, read_timeline
 from popscore.video.decoding.parallel import beside
 from popscore.video.decoding.plan import Part, Plan, Sizes, plan_frames, plan_keyframes
 from popscore.video.decoding.refusals import refusals
 from popscore.video.decoding.too_much import TooMuch
 from popscore.video.decoding.video import (
-    MAX_FRAME_PIXELS,
     READABLE_VIDEOS,
     Stop,
     VideoLimits,
@@ -44,6 +43,7 @@ _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,iv
 _READ_TIMEOUT_S = 20.0
 # Each holds up to 17 frames. All together hold no more than one decoder of the largest frames may.
 _MAX_DECODERS = 4
+_PIXELS_OF_THREADS = 2 * MAX_FRAME_PIXELS
 # Opening a file once more costs as much as decoding some frames.
 _PACKETS_EACH = 50
 # By so much a frame may have more pixels than the header says; up to 4K it always may.
@@ -155,7 +155,7 @@ class VideoFile:
 
         def decoded(stop: Stop) -> Generator[tuple[int, VideoFrame]]:
             taken = iter(parts.get_nowait, None)
-            threads = 1 if decoders > 1 else usable_cpus()
+            threads = 1 if decoders > 1 else self._threads()
             with self._open() as container:
                 stream = self._stream(container)
                 prepare(stream, threads, self._max_pixels(decoders))
@@ -171,6 +171,11 @@ class VideoFile:
         worth_opening = int(np.count_nonzero(plan.actions)) // _PACKETS_EACH
         return most if len(plan.parts) >= most and worth_opening >= most else 1
 
+    def _threads(self) -> int:
+        """Of a decoder that works alone; each holds a frame."""
+        pixels = max(self.pixels, self._max_pixels(1) // 2)
+        return max(1, min(usable_cpus(), _PIXELS_OF_THREADS // pixels))
+
     def _max_pixels(self, decoders: int) -> int:
         """Of a frame that the decoder is to accept: more than the header says, since some videos change their size.
 
@@ -184,7 +189,7 @@ class VideoFile:
             return
         with self._open() as container:
             stream = self._stream(container)
-            prepare(stream, usable_cpus(), self._max_pixels(1))
+            prepare(stream, self._threads(), self._max_pixels(1))
             for index, decoded, damaged in counted(container, stream, self._timeline, stop, self._damage):
                 if index in wanted:
                     yield self._frame(index, decoded, damaged=damaged)

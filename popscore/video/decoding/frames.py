@@ -16,6 +16,8 @@ from PIL import Image
 from popscore.video.decoding.refusals import refusals
 
 Size = tuple[int, int]
+# 8K is 33 megapixels; a decoder holds up to 17 frames of 1.5 bytes per pixel.
+MAX_FRAME_PIXELS = 36_000_000
 
 # Standard definition is BT.601, everything larger BT.709, where the file does not say. Source: what players do
 # since BT.709 was made for HDTV of 720 lines and more.
@@ -118,11 +120,13 @@ class DecodedFrame:
         return (height, width) if self.turn in _SIDEWAYS else (width, height)
 
     def _square_size(self) -> Size:
-        """Size with square pixels, not turned. The longer way of a pixel is stretched, nothing is shrunk."""
+        """Size with square pixels, not turned. The longer way of a pixel is stretched, within limits."""
         width, height, aspect = self.decoded.width, self.decoded.height, self.sample_aspect
         if aspect >= 1:
-            return min(round(width * aspect), _MAX_SIDE), height
-        return width, min(round(height / aspect), _MAX_SIDE)
+            width = min(round(width * aspect), _MAX_SIDE, max(width, MAX_FRAME_PIXELS // height))
+        else:
+            height = min(round(height / aspect), _MAX_SIDE, max(height, MAX_FRAME_PIXELS // width))
+        return width, height
 
     def _rgb(self, size: Size) -> Image.Image:
         decoded = without_fields(self.decoded) if self.decoded.interlaced_frame else self.decoded
