@@ -8,9 +8,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from hostile_videos import clip_bytes
 from photos import every_format, picture, saved, sideways
-from video_clips import Clip, numbered
+from video_clips import Clip, clip_bytes, numbered
 
 _NUMBERS = (0, 1, 2, 3, 7, 15, 16, 64, 127, 128, 255, 1 << 12, 1 << 15, (1 << 15) - 1, (1 << 16) - 1, 1 << 20, 1 << 24)
 _HUGE = (-1, -2, 1 << 31, (1 << 31) - 1, 1 << 28, 1 << 30, 85_000_000, 1 << 62, (1 << 63) - 1)

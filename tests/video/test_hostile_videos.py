@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT, environment
-from hostile_videos import HOSTILE_VIDEOS, clip_bytes
+from hostile_videos import HOSTILE_VIDEOS
 from mp4_boxes import Box, boxes, full, packed
-from video_clips import Clip, number_of
+from video_clips import Clip, clip_bytes, number_of
 
 from popscore.errors import UnreadableVideo
 from popscore.video import VideoLimits, frame_images, rank_video

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hostile_videos import clip_bytes
-from video_clips import Clip
+from video_clips import Clip, clip_bytes
 
 from popscore.video import rank_video
 from popscore.video.export import frame_name, sheet_name
