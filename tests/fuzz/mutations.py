@@ -8,11 +8,14 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+from hostile_mp4 import HOSTILE_MP4
 from photos import every_format, picture, saved, sideways
 from video_clips import Clip, clip_bytes, numbered
 
 _NUMBERS = (0, 1, 2, 3, 7, 15, 16, 64, 127, 128, 255, 1 << 12, 1 << 15, (1 << 15) - 1, (1 << 16) - 1, 1 << 20, 1 << 24)
 _HUGE = (-1, -2, 1 << 31, (1 << 31) - 1, 1 << 28, 1 << 30, 85_000_000, 1 << 62, (1 << 63) - 1)
+# Refused as they are; what is made from them may slip through.
+_LIES = ("constant sizes", "sound chunks", "run count", "packed lies", "edit count")
 _MOST_BYTES = 400_000
 
 
@@ -63,7 +66,8 @@ def _videos() -> dict[str, bytes]:
         "clip.nut": Clip(frames=14, size=size, codec="mpeg4"),
     }
     animations = {"clip.gif": _animation("GIF"), "clip.webp": _animation("WEBP")}
-    return {**{name: clip_bytes(name, clip) for name, clip in clips.items()}, **animations}
+    lies = {f"{name}.mp4": HOSTILE_MP4[name]() for name in _LIES}
+    return {**{name: clip_bytes(name, clip) for name, clip in clips.items()}, **animations, **lies}
 
 
 def _animation(kind: str) -> bytes:

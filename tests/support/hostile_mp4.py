@@ -78,15 +78,39 @@ def edit_count() -> bytes:
 
 def sound_chunks() -> bytes:
     """Chunks of sound with four billion samples each."""
-    chunks = 40
+    return _sound(40, 0xF0000000)
+
+
+def more_sound_chunks() -> bytes:
+    """60,000 chunks of sound with a million samples each."""
+    return _sound(60_000, 1_000_000)
+
+
+def _sound(chunks: int, in_each: int) -> bytes:
     return with_table(
         _sound_mp4(),
         b"stsz",
         full(1, 0xFFFFFFFF),
         (b"stts", full(1, 0xFFFFFFFF, 1)),
-        (b"stsc", full(1, 1, 0xF0000000, 1)),
+        (b"stsc", full(1, 1, in_each, 1)),
         (b"stco", full(chunks, rest=struct.pack(">I", 48) * chunks)),
     )
+
+
+def sound_that_is_none() -> bytes:
+    """A track that says it is sound, and then that it is not."""
+    content = with_table(
+        _mp4(),
+        b"stsz",
+        full(1, MANY),
+        (b"stts", full(1, MANY, 1)),
+        (b"stsc", full(1, 1, MANY, 1)),
+        (b"ctts", full(1, MANY, 0)),
+    )
+    found = boxes(content)
+    media = Box(b"", inside=found).get(b"moov", b"trak", b"mdia")
+    media.inside.insert(1, Box(b"hdlr", full(0, rest=b"soun" + bytes(13))))
+    return packed(found)
 
 
 def _fragmented() -> list[Box]:
@@ -213,6 +237,8 @@ HOSTILE_MP4: dict[str, Callable[[], bytes]] = {
     "many edits": many_edits,
     "edit count": edit_count,
     "sound chunks": sound_chunks,
+    "more sound chunks": more_sound_chunks,
+    "sound that is none": sound_that_is_none,
     "run count": run_count,
     "many runs": many_runs,
     "run table": run_table,

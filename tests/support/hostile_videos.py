@@ -18,7 +18,7 @@ from video_clips import Clip, clip_bytes
 
 def large_frames(name: str, codec: str, size: tuple[int, int], frames: int = 3) -> bytes:
     """A clip of large frames with a header that says 64 x 64."""
-    content = _grey_clip(name, codec, size, frames)
+    content = grey_clip(name, codec, size, frames)
     order = "<" if name.endswith("avi") else ">"
     index = content.rindex(b"moov") if name.endswith("mp4") else 0  # the pictures have sizes as well
     head, tail = content[:index], content[index:]
@@ -28,7 +28,7 @@ def large_frames(name: str, codec: str, size: tuple[int, int], frames: int = 3) 
     return head + tail
 
 
-def _grey_clip(name: str, codec: str, size: tuple[int, int], frames: int, aspect: Fraction | None = None) -> bytes:
+def grey_clip(name: str, codec: str, size: tuple[int, int], frames: int, aspect: Fraction | None = None) -> bytes:
     """Made with little memory: all frames are one."""
     frame = av.VideoFrame(*size, "yuvj420p" if codec == "mjpeg" else "yuv420p")
     for plane in frame.planes:
@@ -117,7 +117,7 @@ def gif_large_frame() -> bytes:
 
 def stretched() -> bytes:
     """Pixels a thousand times as wide as they are high, in a picture of 2048 x 16,000."""
-    return _grey_clip("clip.mkv", "mjpeg", (2048, 16_000), 2, Fraction(1000))
+    return grey_clip("clip.mkv", "mjpeg", (2048, 16_000), 2, Fraction(1000))
 
 
 def large_gif() -> bytes:

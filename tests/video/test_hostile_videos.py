@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT, environment
-from hostile_videos import HOSTILE_VIDEOS
+from hostile_videos import HOSTILE_VIDEOS, grey_clip
 from mp4_boxes import Box, boxes, full, packed
 from video_clips import Clip, clip_bytes, number_of
 
@@ -182,6 +182,13 @@ def test_a_video_may_change_its_size(tmp_path: Path) -> None:
     small = clip_bytes("small.avi", Clip(codec="mjpeg", frames=4, size=(64, 64), pix_fmt="yuvj420p"))
     (tmp_path / "clip.avi").write_bytes(small)
     assert len(rank_video(tmp_path / "clip.avi", every=1).points) == 4
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "avi", "ts"])
+def test_large_frames_that_the_header_tells_of(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"clip.{ending}"
+    path.write_bytes(grey_clip(path.name, "libx264", (4096, 2304), 2))
+    assert [picture.size for _, picture in frame_images(path, [0, 1], at_least=(64, 36))] == [(64, 36)] * 2
 
 
 # --- whatever decoders throw --------------------------------------------------------------------------

@@ -10,10 +10,11 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from popscore.video.decoding.too_much import TooMuch
 
@@ -34,8 +35,9 @@ _MAX_UNPACKED_BYTES = 64_000_000
 _SOUND_TOGETHER = 160
 
 _PARENTS = frozenset(
-    (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf", b"udta", b"cmov", b"mfra")
+    b"moov trak edts mdia minf stbl mvex moof traf udta cmov mfra dinf tref sinf schi clip strk".split()
 )
+_KINDS = (b"vide", b"soun", b"subp", b"clcp")
 _INDEXES = frozenset((b"moov", b"moof"))
 # Tables by name: where the count lies in the content, and bytes of an entry.
 _TABLES = {
@@ -51,16 +53,28 @@ _TABLES = {
 _IN_TRACKS = (b"stsz", b"stz2", b"trun", b"elst", b"stsc", b"stco", b"co64")
 
 
+Fill = npt.NDArray[np.float64]
+
+
 @dataclass
 class _Track:
-    """What the tables of a track claim."""
+    """What the tables of a track claim.
+
+    Attributes:
+        sound: it is a track of sound.
+        samples, sample_bytes: how many, and of how many bytes each if all are alike.
+        one_tick: each sample lasts for one tick of the clock, which FFmpeg takes together where they are sound.
+        chunks: how many pieces of the file they lie in.
+        fill: (N, 3) from which chunk on, how many samples are in each.
+        edits: how many parts of it are shown.
+    """
 
     sound: bool = False
     samples: int = 0
     sample_bytes: int = 0
-    one_tick: bool = False
+    one_tick: bool = True
     chunks: int = 0
-    in_chunks: int = 0
+    fill: Fill = field(default_factory=lambda: np.zeros((0, 3)))
     edits: int = 0
 
     def index_entries(self, file_bytes: int) -> int:
@@ -70,7 +84,7 @@ class _Track:
             TooMuch: the file cannot hold that many samples.
         """
         if self.sound and self.one_tick:
-            beyond = self.in_chunks // _SOUND_TOGETHER
+            beyond = self._in_chunks() // _SOUND_TOGETHER
             if beyond > max(_ALWAYS, file_bytes):
                 raise TooMuch("its index claims more sound than the file holds")
             return self.chunks + beyond
@@ -79,6 +93,16 @@ class _Track:
         if self.edits > 1 and self.edits * self.samples > _MAX_EDITED:
             raise TooMuch("its edit list is longer than that of a video")
         return self.samples * max(1, self.edits if self.edits * self.samples > _ALWAYS else 1)
+
+    def _in_chunks(self) -> int:
+        """Samples in all chunks. Each row of the table holds for the chunks up to the next row."""
+        if not len(self.fill):
+            return 0
+        firsts, numbers = self.fill[:, 0], self.fill[:, 1]
+        chunks = np.diff(firsts, append=self.chunks + 1)
+        if firsts[0] < 1 or (chunks < 1).any():  # damaged; FFmpeg mends it in its own way
+            return int((self.chunks + 1) * numbers.max())
+        return int(chunks @ numbers)
 
 
 def check_mp4(file: BinaryIO, file_bytes: int, max_frames: int) -> None:
@@ -192,20 +216,13 @@ class _Walk:
         at = begins + place + 4
         _fits(count * entry_bytes, behind - at)
         if name == b"stts":
-            self._track.one_tick = count == 1 and self._numbers(at + 4, 1) == (1,)
+            # FFmpeg keeps the first of two such tables, or the last one.
+            self._track.one_tick &= count == 1 and self._numbers(at + 4, 1) == (1,)
         elif name in (b"stco", b"co64"):
             self._track.chunks = max(self._track.chunks, count)
-            # Sound is counted when chunks are known, which in most files come behind this table.
         elif name == b"stsc":
-            self._track.in_chunks = self._in_chunks(at, count)
-
-    def _in_chunks(self, at: int, count: int) -> int:
-        """Samples in all chunks that the table names, and in one chunk more for each that it does not."""
-        entries = np.frombuffer(self._read(at, 12 * count), ">u4").reshape(-1, 3).astype(np.float64)
-        if not len(entries):
-            return 0
-        chunks = np.diff(entries[:, 0]).clip(0)
-        return int(chunks @ entries[:-1, 1] + entries[:, 1].max())
+            found = np.frombuffer(self._read(at, 12 * count), ">u4").reshape(-1, 3).astype(np.float64)
+            self._track.fill = found if len(found) > len(self._track.fill) else self._track.fill
 
     def _sizes(self, begins: int, behind: int) -> None:
         _, size, count = self._numbers(begins, 3)
@@ -215,7 +232,7 @@ class _Walk:
             _fits(count * bits // 8, behind - begins - 12)
         self._track.samples = max(self._track.samples, count)
         if size and not compact:
-            self._track.sample_bytes = size
+            self._track.sample_bytes = max(self._track.sample_bytes, size)
 
     def _edits(self, begins: int, behind: int) -> None:
         version, count = self._numbers(begins, 2)
@@ -231,8 +248,9 @@ class _Walk:
             raise TooMuch("its tables lie where none belong")
 
     def _handler(self, begins: int, behind: int) -> None:
-        if self._read(begins + 8, 4) == b"soun" and behind > begins:
-            self._track.sound = True
+        kind = self._read(begins + 8, min(4, behind - begins - 8)) if behind - begins > 8 else b""
+        if kind in _KINDS:  # others are those of data and of metadata
+            self._track.sound = kind == b"soun"
 
     def _run(self, begins: int, behind: int) -> None:
         flags, count = self._numbers(begins, 2)
