@@ -192,6 +192,21 @@ def matroska_packed() -> bytes:
     )
 
 
+def matroska_tags() -> bytes:
+    """64 MB of tags of no content, in eight pieces."""
+    content = clip_bytes("live.mkv", Clip(frames=3, size=(64, 64), container_options={"live": "1"}))
+    tags = _element(b"\x12\x54\xc3\x67", b"\x73\x73\x83\x67\xc8\x80" * 1_333_333)
+    at = content.rindex(b"\x16\x54\xae\x6b")  # the tracks; the first one stands in the list of what lies where
+    segment = content.index(b"\x18\x53\x80\x67") + 4
+    return (
+        content[:segment]
+        + struct.pack(">Q", (1 << 56) - 1 + (1 << 56))
+        + content[segment + 8 : at]
+        + tags * 8
+        + content[at:]
+    )
+
+
 def matroska_length(name: bytes) -> Callable[[], bytes]:
     """An element that says it is 250 MB long."""
 
@@ -221,6 +236,7 @@ HOSTILE_VIDEOS: dict[str, Callable[[], bytes]] = {
     "large webp": large_webp,
     "stretched": stretched,
     "matroska packed": matroska_packed,
+    "matroska tags": matroska_tags,
     "matroska codec private": matroska_length(b"\x63\xa2"),
 }
 """By name, what makes each of them; most take a moment to make."""

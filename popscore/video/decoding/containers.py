@@ -49,7 +49,7 @@ def check_container(file: BinaryIO, file_bytes: int, *, name: str, limits: Video
 
 def _check_avi(file: BinaryIO, file_bytes: int) -> None:
     """The chunks at the top, and those of the header. Source: AVI RIFF File Reference."""
-    waiting, steps = [(12, file_bytes)], 0
+    waiting, steps, index_bytes = [(12, file_bytes)], 0, 0
     while waiting:
         at, end = waiting.pop()
         while at + 8 <= end:
@@ -59,7 +59,8 @@ def _check_avi(file: BinaryIO, file_bytes: int) -> None:
             file.seek(at)
             name, length, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
             begins, behind = at + 8, min(at + 8 + length + length % 2, end)
-            if name in (b"idx1", b"indx") and behind - begins > _MAX_AVI_INDEX_BYTES:
+            index_bytes += behind - begins if name in (b"idx1", b"indx") else 0
+            if index_bytes > _MAX_AVI_INDEX_BYTES:
                 raise TooMuch("its index is larger than that of a video")
             if name in (b"strf", b"strd", b"strh", b"avih") and behind - begins > _MAX_AVI_HEADER_BYTES:
                 raise TooMuch("its header is larger than that of a video")
@@ -74,14 +75,14 @@ def _check_avi(file: BinaryIO, file_bytes: int) -> None:
 _EBML, _SEGMENT, _CLUSTER, _VOID, _ATTACHMENTS = (
     b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\xec", b"\x19\x41\xa4\x69",
 )  # fmt: skip
-# FFmpeg makes 40 to 100 bytes of the ten of an element. The index of 18 hours has 2 MB.
+# Of all elements together. FFmpeg makes 40 to 100 bytes of the ten of an element. The index of 18 hours has 2 MB.
 _MAX_ELEMENT_BYTES = 16_000_000
 _MAX_ATTACHED_BYTES = 100_000_000
 
 
 def _check_matroska(file: BinaryIO, file_bytes: int) -> None:
     """The elements at the top and in the segment. Source: RFC 8794, RFC 9559."""
-    at, end = 0, file_bytes
+    at, end, left = 0, file_bytes, {True: _MAX_ATTACHED_BYTES, False: _MAX_ELEMENT_BYTES}
     for _ in range(_MAX_CHUNKS):
         if at >= end:
             return
@@ -99,8 +100,9 @@ def _check_matroska(file: BinaryIO, file_bytes: int) -> None:
             continue
         if unknown:
             return  # a live recording: clusters until the end
-        limit = _MAX_ATTACHED_BYTES if name == _ATTACHMENTS else _MAX_ELEMENT_BYTES
-        if name not in (_CLUSTER, _VOID) and min(length, end - at) > limit:
-            raise TooMuch("its index or its metadata are larger than those of a video")
+        if name not in (_CLUSTER, _VOID):
+            left[name == _ATTACHMENTS] -= min(length, end - at)
+            if min(left.values()) < 0:
+                raise TooMuch("its index or its metadata are larger than those of a video")
         at += length
     raise TooMuch("it is in more pieces than a video")
