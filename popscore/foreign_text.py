@@ -36,8 +36,19 @@ def file_name(path: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     if not dot or len(suffix) > 10:
         stem, suffix = name, ""
-    kept = stem[:_MAX_NAME].encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    kept = _cut(stem[:_MAX_NAME], _MAX_NAME_BYTES)
     return f"{kept}{'.' + suffix if suffix else ''}" if kept else "photo"
+
+
+def file_stem(path: str) -> str:
+    """As `file_name`, without its ending: at most 200 bytes of UTF-8, so that 50 more may follow."""
+    name = file_name(path)
+    return _cut(name.rpartition(".")[0] or name, _MAX_NAME_BYTES).rstrip(". ")
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    """The beginning of a text in so many bytes of UTF-8; no letter is cut in two."""
+    return text.encode(errors="replace")[:max_bytes].decode(errors="ignore")
 
 
 def cell(text: str) -> str:

@@ -42,3 +42,17 @@ def test_a_plain_name_stays_as_it_is() -> None:
         foreign_text.markdown(name),
         foreign_text.in_html(name),
     } == {name}
+
+
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "\N{GRINNING FACE}" * 60 + ".mp4", "\N{FAMILY}" * 60, "é" * 300, "a" * 199 + "é.mp4"]
+)
+def test_a_stem_leaves_room_for_what_follows(name: str) -> None:
+    stem = foreign_text.file_stem(name)
+    assert len(stem.encode()) <= 200 and not set(stem) & set('/\\:<>"|?*\0\n')
+    assert stem.encode().decode() == stem  # no letter is cut in two
+
+
+def test_a_plain_stem_stays_as_it_is() -> None:
+    assert foreign_text.file_stem("/videos/Größe 写真 2.mp4") == "Größe 写真 2"
+    assert foreign_text.file_stem("clip") == "clip"

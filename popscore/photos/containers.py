@@ -199,7 +199,7 @@ def _tiff(content: bytes) -> Walked:
     try:
         (at,) = struct.unpack_from(order + at_format, content, 8 if big else 4)
         (count,) = struct.unpack_from(order + count_format, content, at)
-    except struct.error:
+    except (struct.error, OverflowError):  # a directory behind the end, or farther than memory reaches
         return Walked(content)
     begins, size = at + struct.calcsize(order + count_format), struct.calcsize(order + entry)
     inline, claimed, values = size - 12 if big else 4, 0, dict[int, int]()

@@ -101,17 +101,17 @@ def _open(content: bytes, name: str) -> tuple[ImageFile, Facts]:
     kind = photo_kind(content)
     if kind is None:
         raise UnreadableImage(f"{name} could not be read: {other_kind(content)}. Choose a {READABLE_PHOTOS} file.")
-    if kind == "jpeg" and has_too_many_scans(content):
-        raise UnreadableImage(f"{name} could not be read: it has too many scans to be a photo. Save it again.")
-    try:
-        file = walked(content, kind)
-    except TooMuch as error:
-        raise UnreadableImage(f"{name} could not be read: {error}. Save it again.") from None
     with _refusals(name, None, MAX_PIXELS):
+        if kind == "jpeg" and has_too_many_scans(content):
+            raise UnreadableImage(f"{name} could not be read: it has too many scans to be a photo. Save it again.")
+        try:
+            file = walked(content, kind)
+        except TooMuch as error:
+            raise UnreadableImage(f"{name} could not be read: {error}. Save it again.") from None
         image = _file_type(kind)(io.BytesIO(file.content))
-    if isinstance(image, PngImageFile):
-        _mend_transparency(image)
-    return image, facts(file.exif)
+        if isinstance(image, PngImageFile):
+            _mend_transparency(image)
+        return image, facts(file.exif)
 
 
 @contextmanager

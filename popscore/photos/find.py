@@ -4,6 +4,7 @@ A file that is named is always tried. In a folder the name is only a hint: what 
 so that a broken photo is told; anything else is tried only if its first bytes are those of a photo.
 """
 
+import errno
 import glob
 import os
 import re
@@ -73,6 +74,8 @@ class _Search:
         # file, in one folder, are two photos: which of them to leave out would be a guess.
         self._photos: set[tuple[int, int, str]] = set()
         self._folders: set[tuple[int, int]] = set()
+        # A pattern is meant for what lies below it; a folder that is named is searched wherever its links lead.
+        self._pattern = False
 
     def run(self, paths: Iterable[str | os.PathLike[str]]) -> FoundPhotos:
         for given in paths:
@@ -82,12 +85,16 @@ class _Search:
             except PopscoreError as error:
                 self._fail(path, error)
                 continue
+            self._pattern = expanded != [path]
             for match in expanded:
                 self._take(match)
         return self._found
 
     def _take(self, path: str) -> None:
         found = _stat(path)
+        if self._pattern and (_leads_nowhere(path) or (found and _leads_back(path))):
+            self._found.repeated += 1
+            return
         if found is None or not stat.S_ISDIR(found.st_mode):
             self._add(path, found)
             return
@@ -128,8 +135,11 @@ class _Search:
             return None
         found = _stat(entry.path)
         if found is not None and stat.S_ISDIR(found.st_mode):
+            if self._pattern and _leads_back(entry.path):
+                self._found.repeated += 1
+                return None
             return entry.path, found
-        if _is_worth_trying(entry, found):
+        if _is_worth_trying(entry, found) and (found is not None or not _leads_nowhere(entry.path)):
             self._add(entry.path, found)
         else:
             self._found.skipped += 1
@@ -162,10 +172,70 @@ def _expanded(path: str) -> Iterator[str]:
         yield path
         return
     # Path.glob would drop a leading "./", and the path is shown as the person gave it.
-    matches = sorted(glob.iglob(path, recursive=True), key=natural_key)  # noqa: PTH207
+    matches = sorted(_matches(path), key=natural_key)
     if not matches:
         raise NoPhotosFound(f"No file matches {shortened(path)}. Check the pattern.")
     yield from matches
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """As `glob.iglob`, but each folder is looked into once: glob follows links that lead back for ever."""
+    parts = pattern.split("/")
+    if "**" not in parts:
+        yield from glob.iglob(pattern)  # noqa: PTH207
+        return
+    at = parts.index("**")
+    before, behind = "/".join(parts[:at]), parts[at + 1 :]
+    while behind and behind[0] in ("**", ""):
+        del behind[0]
+    if at == 1 and not before:
+        before = "/"
+    seen: set[tuple[int, int]] = set()
+    for base in glob.iglob(before) if before else [""]:  # noqa: PTH207
+        if not behind:
+            yield base or "."  # searched with all it holds
+            continue
+        for folder in _folders(base, seen):
+            yield from _matches(os.path.join(glob.escape(folder), *behind))  # noqa: PTH118
+
+
+def _folders(base: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """A folder and all below it that are not hidden, each once."""
+    waiting = [base]
+    while waiting:
+        folder = waiting.pop()
+        found = _stat(folder or ".")
+        if found is None or not stat.S_ISDIR(found.st_mode) or (found.st_dev, found.st_ino) in seen:
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        yield folder
+        try:
+            with os.scandir(folder or ".") as entries:
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
+                names = [one.name for one in shown if one.is_symlink() or one.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        inside = [os.path.join(folder, name) for name in sorted(names, key=natural_key)]  # noqa: PTH118
+        waiting += [path for path in reversed(inside) if not _leads_back(path)]
+
+
+def _leads_back(path: str) -> bool:
+    """Whether it is a link to a folder that it lies in."""
+    if not os.path.islink(path):  # noqa: PTH114  a Path per file costs more than the search
+        return False
+    target, place = os.path.realpath(path), os.path.realpath(os.path.dirname(path) or ".")  # noqa: PTH120
+    return os.path.commonpath((target, place)) == target
+
+
+def _leads_nowhere(path: str) -> bool:
+    """Whether it is a link that leads to itself."""
+    try:
+        os.stat(path)  # noqa: PTH116  as above
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    except ValueError:
+        return False
+    return False
 
 
 def _is_worth_trying(entry: os.DirEntry[str], found: os.stat_result | None) -> bool:

@@ -190,7 +190,11 @@ class _Work:
 
         def pictures() -> Iterator[NamedPhoto]:
             for frame in frames:
-                picture = frame.image(self._scorer.at_least)
+                try:
+                    picture = frame.image(self._scorer.at_least)
+                except UnreadableVideo as error:  # one odd frame does not stop the others
+                    self._failed += [] if self._failed else [FailedPhoto(file=self._file, error=error)]
+                    continue
                 self._high_dynamic_range |= frame.high_dynamic_range
                 unscored = ScoredFrame(
                     index=frame.index,

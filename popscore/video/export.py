@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from popscore.files.atomic import failure, replacing
-from popscore.foreign_text import file_name, shortened
+from popscore.foreign_text import file_stem, shortened
 
 _QUALITY = 95
 _SHEET_QUALITY = 90
@@ -103,4 +103,4 @@ def _columns(count: int, width: int, height: int) -> int:
 
 
 def _stem(video: str) -> str:
-    return file_name(video).rsplit(".", 1)[0] or "video"
+    return file_stem(video) or "video"

@@ -366,3 +366,14 @@ def test_rank_needs_no_heavy_library(run: Run, good: Path) -> None:
     )
     found = run("rank", "--csv", "o.csv", "--zip", "o.zip", "--xmp", "g", code=code, cwd=good, **TINY)
     assert (found.status, found.err) == (0, "[]\n")
+
+
+def test_a_pattern_in_loops_of_links(run: Run, folder: Path) -> None:
+    for name in ("broken.jpg", "torn.png", "empty.jpg"):
+        (folder / "g" / name).unlink()
+    for link, target in {"self": ".", "up": "..", "root": "/", "itself": "itself", "itself.jpg": "itself.jpg"}.items():
+        (folder / "g" / link).symlink_to(target)
+    found = run("rank", "g/**", "--json", "--no-cache", cwd=folder, **TINY)
+    assert found.status == 0 and "Traceback" not in found.err
+    assert sorted(result["file"] for result in found.json["results"]) == ["g/bright.png", "g/dark.png", "g/middle.png"]
+    assert found.json["errors"] == []

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from hostile_photos import HOSTILE_PHOTOS, exif_bomb
 from photos import every_format, picture, saved, sideways
 from PIL import Image
 
+from popscore.errors import UnreadableImage
 from popscore.files.kinds import photo_kind
 from popscore.photos import exif
 from popscore.photos.containers import walked
@@ -120,6 +122,14 @@ def test_both_orders_of_bytes(order: str) -> None:
 )
 def test_damaged_exif_says_nothing(content: bytes | None) -> None:
     assert exif.facts(content) == (1, None)
+
+
+@pytest.mark.parametrize("at", [2**32 - 1, 2**62, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_directory_farther_than_memory_reaches(order: str, at: int) -> None:
+    head = b"II+\0\x08\0\0\0" if order == "<" else b"MM\0+\0\x08\0\0"
+    with pytest.raises(UnreadableImage, match="could not be read"):
+        read_photo(head + struct.pack(order + "Q", at) + bytes(100))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -118,3 +119,19 @@ def silence(stream: av.AudioStream, seconds: float) -> list[av.Packet]:
         frame.sample_rate, frame.pts = stream.rate, 1024 * number
         packets += stream.encode(frame)
     return packets + stream.encode()
+
+
+_made: dict[str, bytes] = {}
+
+
+def clip_bytes(name: str, clip: Clip) -> bytes:
+    """The bytes of a clip; the ending of the name says which container."""
+    key = f"{name} {clip}"
+    if key not in _made:
+        _made[key] = _clip(name, clip)
+    return _made[key]
+
+
+def _clip(name: str, clip: Clip) -> bytes:
+    with TemporaryDirectory() as folder:
+        return make_clip(Path(folder) / name, clip).read_bytes()

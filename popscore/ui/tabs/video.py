@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from popscore.foreign_text import file_stem
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.asker import current_asker
@@ -116,7 +117,7 @@ class Moments:
         frames = [checked_upload(str(path), None).location for path in paths]
         if not all(frame.is_file() for frame in frames):
             raise refusal("The ZIP could not be made: the frames were deleted by now. Choose the video again.")
-        archive = download_folder(self._visits) / f"{Path(str(name)).stem[:80]} best frames.zip"
+        archive = download_folder(self._visits) / f"{file_stem(str(name))} best frames.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
             for frame in frames:
                 packed.write(frame, frame.name)

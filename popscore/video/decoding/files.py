@@ -23,12 +23,13 @@ from popscore.errors import UnreadableVideo
 from popscore.files.kinds import HEAD_BYTES
 from popscore.files.opening import head_of
 from popscore.video.decoding.capture import capture_of
-from popscore.video.decoding.frames import DecodedFrame, Frame, turn_of_frame
-from popscore.video.decoding.packets import Damage, Encrypted, Unexpected, counted, planned, read_timeline
+from popscore.video.decoding.frames import MAX_FRAME_PIXELS, DecodedFrame, Frame, turn_of_frame
+from popscore.video.decoding.packets import Damage, Encrypted, Unexpected, counted, planned, prepare, read_timeline
 from popscore.video.decoding.parallel import beside
 from popscore.video.decoding.plan import Part, Plan, Sizes, plan_frames, plan_keyframes
+from popscore.video.decoding.refusals import refusals
+from popscore.video.decoding.too_much import TooMuch
 from popscore.video.decoding.video import (
-    MAX_FRAME_PIXELS,
     READABLE_VIDEOS,
     Stop,
     VideoLimits,
@@ -42,8 +43,11 @@ _DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,h264,hevc,iv
 _READ_TIMEOUT_S = 20.0
 # Each holds up to 17 frames. All together hold no more than one decoder of the largest frames may.
 _MAX_DECODERS = 4
+_PIXELS_OF_THREADS = 2 * MAX_FRAME_PIXELS
 # Opening a file once more costs as much as decoding some frames.
 _PACKETS_EACH = 50
+# By so much a frame may have more pixels than the header says; up to 4K it always may.
+_GROWTH, _ANY_FRAME_PIXELS = 4, 9_000_000
 _COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 _DEFAULT_RATE = 25.0
 
@@ -78,6 +82,8 @@ class VideoFile:
                 raise UnreadableVideo(
                     f"{name} could not be read: it is encrypted. Choose a video without copy protection."
                 ) from None
+            except TooMuch as error:
+                raise UnreadableVideo(f"{name} could not be read: {error}. Convert it, or record it again.") from None
         self.frame_count = len(self._timeline)
         if not self.frame_count:
             raise UnreadableVideo(f"{name} could not be read: it has no frames. Record or copy it again.")
@@ -110,29 +116,31 @@ class VideoFile:
         promises, everything is decoded from the beginning instead, and frames are counted.
         """
         left = set(wanted)
-        plan = plan_frames(self._timeline, wanted)
-        if plan is not None:
-            try:
-                for frame in self._planned(plan, stop, in_order=in_order):
-                    left.remove(frame.index)
-                    yield frame
-                return
-            except Unexpected:
-                pass
-        yield from self._counted(left, stop)
+        with refusals(self.name):
+            plan = plan_frames(self._timeline, wanted)
+            if plan is not None:
+                try:
+                    for frame in self._planned(plan, stop, in_order=in_order):
+                        left.remove(frame.index)
+                        yield frame
+                    return
+                except Unexpected:
+                    pass
+            yield from self._counted(left, stop)
 
     def keyframes_alone(self, wanted: Sequence[int], *, stop: Stop) -> Generator[Frame]:
         """As `frames`, in any order, for indexes from `keyframes`; nothing else is decoded."""
         left = set(wanted)
-        plan = plan_keyframes(self._timeline, wanted)
-        try:
-            if plan is not None:
-                for frame in self._planned(plan, stop, in_order=False):
-                    left.remove(frame.index)
-                    yield frame
-                return
-        except Unexpected:
-            pass
+        with refusals(self.name):
+            plan = plan_keyframes(self._timeline, wanted)
+            try:
+                if plan is not None:
+                    for frame in self._planned(plan, stop, in_order=False):
+                        left.remove(frame.index)
+                        yield frame
+                    return
+            except Unexpected:
+                pass
         yield from self.frames(sorted(left), stop=stop, in_order=False)
 
     def _planned(self, plan: Plan, stop: Stop, *, in_order: bool) -> Generator[DecodedFrame]:
@@ -147,10 +155,11 @@ class VideoFile:
 
         def decoded(stop: Stop) -> Generator[tuple[int, VideoFrame]]:
             taken = iter(parts.get_nowait, None)
-            threads = 1 if decoders > 1 else usable_cpus()
+            threads = 1 if decoders > 1 else self._threads()
             with self._open() as container:
                 stream = self._stream(container)
-                yield from planned(container, stream, self._timeline, plan, taken, threads=threads, stop=stop)
+                prepare(stream, threads, self._max_pixels(decoders))
+                yield from planned(container, stream, self._timeline, plan, taken, stop=stop)
 
         found = beside([decoded] * decoders, stop) if decoders > 1 else decoded(stop)
         with closing(found):
@@ -162,12 +171,25 @@ class VideoFile:
         worth_opening = int(np.count_nonzero(plan.actions)) // _PACKETS_EACH
         return most if len(plan.parts) >= most and worth_opening >= most else 1
 
+    def _threads(self) -> int:
+        """Of a decoder that works alone; each holds a frame."""
+        pixels = max(self.pixels, self._max_pixels(1) // 2)
+        return max(1, min(usable_cpus(), _PIXELS_OF_THREADS // pixels))
+
+    def _max_pixels(self, decoders: int) -> int:
+        """Of a frame that the decoder is to accept: more than the header says, since some videos change their size.
+
+        What is beyond is a lie: with all their threads, decoders would hold gigabytes of it.
+        """
+        return min(MAX_FRAME_PIXELS, max(_GROWTH * self.pixels, _ANY_FRAME_PIXELS // decoders))
+
     def _counted(self, wanted: set[int], stop: Stop) -> Generator[DecodedFrame]:
         last = max(wanted, default=-1)
         if last < 0:
             return
         with self._open() as container:
             stream = self._stream(container)
+            prepare(stream, self._threads(), self._max_pixels(1))
             for index, decoded, damaged in counted(container, stream, self._timeline, stop, self._damage):
                 if index in wanted:
                     yield self._frame(index, decoded, damaged=damaged)
@@ -191,15 +213,22 @@ class VideoFile:
             sample_aspect=self._sample_aspect,
             turn=self._turn,
             reformatter=self._reformatter,
+            name=self.name,
         )
 
     # --- opening ------------------------------------------------------------------------------------
 
-    def _open(self) -> InputContainer:
+    def _open(self, **options: str) -> InputContainer:
         try:
             return av.open(
                 f"file:{self._path}",
-                options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+                options={
+                    "format_whitelist": _DEMUXERS,
+                    "protocol_whitelist": "file",
+                    # FFmpeg decodes some frames to learn what is in the file.
+                    "max_pixels": str(MAX_FRAME_PIXELS),
+                    **options,
+                },
                 metadata_errors="replace",
                 timeout=_READ_TIMEOUT_S,
             )
@@ -228,6 +257,22 @@ class VideoFile:
         if stream.codec_context is None:
             raise UnreadableVideo(f"{self.name} could not be read: its codec is not supported. Convert it to H.264.")
         check_frame_size(self.name, stream.width, stream.height)
+        pixels = _pixels(stream)
+        if pixels and pixels <= _ANY_FRAME_PIXELS:
+            return
+        # FFmpeg puts what its decoder found in the place of what the header says, or nothing where it gave up.
+        width, height = self._size_in_header(stream.index)
+        check_frame_size(self.name, width, height)
+        if width and height and pixels > _GROWTH * width * height:
+            raise UnreadableVideo(
+                f"{self.name} could not be read: its frames are {stream.width} x {stream.height}, its header says "
+                f"{width} x {height}. Convert it, or record it again."
+            )
+
+    def _size_in_header(self, index: int) -> tuple[int, int]:
+        with self._open(codec_whitelist="none") as container:
+            found = [(one.width, one.height) for one in container.streams.video if one.index == index]
+            return found[0] if found else (0, 0)
 
     def _found_duration_s(self) -> float:
         times = self._timeline.times

@@ -13,7 +13,11 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 from PIL import Image
 
+from popscore.video.decoding.refusals import refusals
+
 Size = tuple[int, int]
+# 8K is 33 megapixels; a decoder holds up to 17 frames of 1.5 bytes per pixel.
+MAX_FRAME_PIXELS = 36_000_000
 
 # Standard definition is BT.601, everything larger BT.709, where the file does not say. Source: what players do
 # since BT.709 was made for HDTV of 720 lines and more.
@@ -60,6 +64,9 @@ class Frame(Protocol):
         Args:
             at_least: (width, height) that is enough; the picture is then made as small as both allow.
                 None makes it in full.
+
+        Raises:
+            UnreadableVideo: no picture can be made of it.
         """
 
 
@@ -82,6 +89,7 @@ class DecodedFrame:
     sample_aspect: float
     turn: Image.Transpose | None
     reformatter: VideoReformatter
+    name: str = "the video"
 
     @property
     def width(self) -> int:
@@ -103,19 +111,22 @@ class DecodedFrame:
         turn = self.turn
         if at_least is not None and turn in _SIDEWAYS:
             at_least = at_least[1], at_least[0]
-        picture = self._rgb(reduced_size(self._square_size(), at_least))
-        return picture if turn is None else picture.transpose(turn)
+        with refusals(self.name):
+            picture = self._rgb(reduced_size(self._square_size(), at_least))
+            return picture if turn is None else picture.transpose(turn)
 
     def _upright_size(self) -> Size:
         width, height = self._square_size()
         return (height, width) if self.turn in _SIDEWAYS else (width, height)
 
     def _square_size(self) -> Size:
-        """Size with square pixels, not turned. The longer way of a pixel is stretched, nothing is shrunk."""
+        """Size with square pixels, not turned. The longer way of a pixel is stretched, within limits."""
         width, height, aspect = self.decoded.width, self.decoded.height, self.sample_aspect
         if aspect >= 1:
-            return min(round(width * aspect), _MAX_SIDE), height
-        return width, min(round(height / aspect), _MAX_SIDE)
+            width = min(round(width * aspect), _MAX_SIDE, max(width, MAX_FRAME_PIXELS // height))
+        else:
+            height = min(round(height / aspect), _MAX_SIDE, max(height, MAX_FRAME_PIXELS // width))
+        return width, height
 
     def _rgb(self, size: Size) -> Image.Image:
         decoded = without_fields(self.decoded) if self.decoded.interlaced_frame else self.decoded

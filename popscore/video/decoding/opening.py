@@ -7,7 +7,9 @@ from popscore.files.kinds import HEAD_BYTES, photo_kind
 from popscore.files.opening import VIDEO, opened
 from popscore.settings import BYTES_PER_MB
 from popscore.video.decoding.animations import AnimationFile
+from popscore.video.decoding.containers import check_container
 from popscore.video.decoding.files import VideoFile
+from popscore.video.decoding.refusals import refusals
 from popscore.video.decoding.video import READABLE_VIDEOS, Stop, Video, VideoLimits
 
 
@@ -25,13 +27,14 @@ def open_video(path: str | os.PathLike[str], *, name: str, limits: VideoLimits, 
         VideoTooLarge: more bytes than the limits allow, or too many pixels per frame.
     """
     head = _checked_head(path, name, limits)
-    if head[:6] in (b"GIF87a", b"GIF89a") or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return AnimationFile(path, name=name, limits=limits)
-    if photo_kind(head) is not None and head[8:12] != b"avis":
-        raise UnreadableVideo(
-            f"{name} is a photo, not a video. Score it as a photo, or choose a {READABLE_VIDEOS} file."
-        )
-    return VideoFile(path, name=name, limits=limits, stop=stop)
+    with refusals(name):
+        if _is_animation(head):
+            return AnimationFile(path, name=name, limits=limits)
+        if photo_kind(head) is not None and head[8:12] != b"avis":
+            raise UnreadableVideo(
+                f"{name} is a photo, not a video. Score it as a photo, or choose a {READABLE_VIDEOS} file."
+            )
+        return VideoFile(path, name=name, limits=limits, stop=stop)
 
 
 def _checked_head(path: str | os.PathLike[str], name: str, limits: VideoLimits) -> bytes:
@@ -44,4 +47,11 @@ def _checked_head(path: str | os.PathLike[str], name: str, limits: VideoLimits) 
                 f"{name} is too large: {size_bytes / BYTES_PER_MB:.1f} MB, the limit is "
                 f"{limits.max_bytes / BYTES_PER_MB:g} MB. Cut it shorter, or raise POPSCORE_MAX_VIDEO_MB."
             )
-        return file.read(HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
+        if not _is_animation(head) and (photo_kind(head) is None or head[8:12] == b"avis"):
+            check_container(file, size_bytes, name=name, limits=limits)
+        return head
+
+
+def _is_animation(head: bytes) -> bool:
+    return head[:6] in (b"GIF87a", b"GIF89a") or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, cast
 import av
 import numpy as np
 from av.container import InputContainer
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from popscore.cpus import usable_cpus
 from popscore.video.decoding.plan import LEAVE, SHOW, Part, Plan, Timeline, Times
+from popscore.video.decoding.too_much import TooMuch
 from popscore.video.decoding.video import Stop
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ _MAX_READ_FAILURES = 50
 _DECODING_TIMES = {"avi", "asf"}
 # Between two packets of a Matroska file lie block and cluster headers, tens of bytes.
 _MAX_GAP_BYTES = 1024
+# Frames may be packed in a file, though no camera or program packs them much, and have these bytes in any file.
+_PACKED, _ALWAYS_BYTES = 4, 20_000_000
 _LAST_VCL_TYPE = 31  # HEVC: NAL units of pictures have types 0 to 31
 
 
@@ -79,7 +80,9 @@ def read_timeline(
 
     Raises:
         Encrypted: the video is protected.
+        TooMuch: its frames share their bytes, or grow when they are unpacked, so that they never end.
     """
+    bytes_left = _PACKED * container.size + _ALWAYS_BYTES
     codec = stream.codec_context
     times, flags, sizes, layers = array("q"), bytearray(), array("i"), set[int]()
     cut = False
@@ -94,6 +97,9 @@ def read_timeline(
         times.append(packet.pts or 0)
         flags.append(packet.is_keyframe | packet.is_discard << 1)
         sizes.append(packet.size)
+        bytes_left -= packet.size
+        if bytes_left < 0:
+            raise TooMuch("its frames claim more bytes than the file holds")
         damage.packets += packet.is_corrupt
         if codec.name == "hevc" and len(layers) < 2:
             layers.add(_temporal_layer(memoryview(packet), length_bytes))
@@ -111,6 +117,20 @@ def read_timeline(
     return timeline, cut
 
 
+def prepare(stream: VideoStream, threads: int, max_pixels: int) -> None:
+    """Set up the decoder of a stream, before its first packet.
+
+    Args:
+        stream: of a container that was just opened.
+        threads: to decode with.
+        max_pixels: of a frame; for a larger one the decoder fails instead of taking memory.
+    """
+    codec = stream.codec_context
+    codec.thread_type = "AUTO" if threads > 1 else "NONE"
+    codec.thread_count = threads
+    codec.options = {"max_pixels": str(max_pixels)}
+
+
 def planned(
     container: InputContainer,
     stream: VideoStream,
@@ -118,20 +138,18 @@ def planned(
     plan: Plan,
     parts: Iterable[Part],
     *,
-    threads: int,
     stop: Stop,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Decode parts of a plan: exactly their wanted frames, each with its index.
 
     Args:
         parts: of the plan, ascending; taken one at a time.
-        threads: of the decoder.
         stop: asked often; once it answers True, no more frames come.
 
     Raises:
         Unexpected: a packet or a frame was not as the timeline promised, or was damaged.
     """
-    codec = _decoder(stream, threads)
+    codec = stream.codec_context
     awaited: deque[int] = deque()  # times of wanted frames
     begins: list[int] = []  # the time of the keyframe that must come first, where the decoder began anew
     behind = 0  # number of the packet behind those that were decoded
@@ -185,7 +203,7 @@ def counted(
     Frames are counted from the first one that can be decoded. Where the timeline is reliable, a frame that was
     lost to damage keeps its number, so that those behind it keep theirs.
     """
-    codec = _decoder(stream, usable_cpus())
+    codec = stream.codec_context
     shown = timeline.shown_times() if timeline.reliable else None
     first: int | None = None
     index, damaged = -1, False
@@ -228,13 +246,6 @@ def _place(shown: Times, time: int | None) -> int | None:
 def _and_the_end(found: Iterator["VideoPacket"]) -> Iterator["VideoPacket | None"]:
     yield from found
     yield None
-
-
-def _decoder(stream: VideoStream, threads: int) -> VideoCodecContext:
-    codec = stream.codec_context
-    codec.thread_type = "AUTO" if threads > 1 else "NONE"
-    codec.thread_count = threads
-    return codec
 
 
 # --- HEVC temporal layers -----------------------------------------------------------------------------

@@ -7,12 +7,10 @@ from typing import Protocol, Self
 from popscore.errors import VideoTooLarge
 from popscore.settings import Settings
 from popscore.video.decoding.capture import Capture
-from popscore.video.decoding.frames import Frame
+from popscore.video.decoding.frames import MAX_FRAME_PIXELS, Frame
 from popscore.video.decoding.plan import Sizes
 
 READABLE_VIDEOS = "MP4, MOV, MKV, WebM or AVI"
-# 8K is 33 megapixels; a decoder holds up to 17 frames of 1.5 bytes per pixel.
-MAX_FRAME_PIXELS = 36_000_000
 _MAX_SIDE = 16_384
 
 Stop = Callable[[], bool]
