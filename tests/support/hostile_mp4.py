@@ -185,6 +185,19 @@ def deep_boxes() -> bytes:
     return Box(b"ftyp", b"isom\0\0\0\0isom").packed() + heads
 
 
+def many_names() -> bytes:
+    """300,000 notes, each of another name."""
+    found = boxes(_mp4())
+    moov = next(box for box in found if box.name == b"moov")
+    count = 300_000
+    keys = full(count, rest=b"".join(struct.pack(">I4s", 16, b"mdta") + b"%08x" % number for number in range(count)))
+    value = Box(b"data", struct.pack(">II", 1, 0) + b"x").packed()
+    items = b"".join(Box(struct.pack(">I", number + 1), value).packed() for number in range(count))
+    handler = Box(b"hdlr", full(0, rest=b"mdta" + bytes(13)))
+    moov.inside.append(Box(b"meta", handler.packed() + Box(b"keys", keys).packed() + Box(b"ilst", items).packed()))
+    return packed(found)
+
+
 def picture_items() -> bytes:
     """An index of 500 million still pictures."""
     items = Box(b"iinf", full(500_000_000, version=1, rest=bytes(64)))
@@ -247,6 +260,7 @@ HOSTILE_MP4: dict[str, Callable[[], bytes]] = {
     "packed lies": packed_lies,
     "many boxes": many_boxes,
     "deep boxes": deep_boxes,
+    "many names": many_names,
     "picture items": picture_items,
     "shared bytes": shared_bytes,
 }

@@ -194,17 +194,44 @@ def matroska_packed() -> bytes:
 
 def matroska_tags() -> bytes:
     """64 MB of tags of no content, in eight pieces."""
-    content = clip_bytes("live.mkv", Clip(frames=3, size=(64, 64), container_options={"live": "1"}))
-    tags = _element(b"\x12\x54\xc3\x67", b"\x73\x73\x83\x67\xc8\x80" * 1_333_333)
-    at = content.rindex(b"\x16\x54\xae\x6b")  # the tracks; the first one stands in the list of what lies where
-    segment = content.index(b"\x18\x53\x80\x67") + 4
-    return (
-        content[:segment]
-        + struct.pack(">Q", (1 << 56) - 1 + (1 << 56))
-        + content[segment + 8 : at]
-        + tags * 8
-        + content[at:]
+    return _tagged(b"\x73\x73\x83\x67\xc8\x80" * 1_333_333, 8)
+
+
+def matroska_names() -> bytes:
+    """400,000 tags, each of another name."""
+    parts = (b"\x67\xc8\x8d\x45\xa3\x86%06x\x44\x87\x81x" % number for number in range(400_000))
+    return _tagged(_element(b"\x73\x73", b"".join(parts)), 1)
+
+
+def _tagged(content: bytes, times: int) -> bytes:
+    """A Matroska with these tags before its tracks."""
+    clip = clip_bytes("live.mkv", Clip(frames=3, size=(64, 64), container_options={"live": "1"}))
+    tags = _element(b"\x12\x54\xc3\x67", content)
+    at = clip.rindex(b"\x16\x54\xae\x6b")  # the tracks; the first one stands in the list of what lies where
+    segment = clip.index(b"\x18\x53\x80\x67") + 4
+    unknown = struct.pack(">Q", (1 << 57) - 1)
+    return clip[:segment] + unknown + clip[segment + 8 : at] + tags * times + clip[at:]
+
+
+def avi_notes() -> bytes:
+    """70,000 notes, each of another name."""
+    clip = clip_bytes("clip.avi", Clip(codec="mpeg4", frames=3, size=(64, 64)))
+    notes = (
+        b"INFO"
+        + b"".join(b"%04x\x01\0\0\0x\0" % number for number in range(16**4))
+        + b"".join(b"Z%03x\x01\0\0\0x\0" % number for number in range(16**3))
     )
+    at = clip.index(b"movi") - 8
+    return clip[:at] + b"LIST" + struct.pack("<I", len(notes)) + notes + clip[at:]
+
+
+def flv_names() -> bytes:
+    """200,000 values, each of another name."""
+    clip = clip_bytes("clip.flv", Clip(codec="flv", frames=3, size=(64, 64)))
+    values = b"".join(b"\0\x06%06x\1\1" % number for number in range(200_000))
+    script = b"\2\0\x0aonMetaData\x08" + struct.pack(">I", 200_000) + values + b"\0\0\x09"
+    tag = b"\x12" + struct.pack(">I", len(script))[1:] + bytes(7) + script + struct.pack(">I", 11 + len(script))
+    return clip[:13] + tag + clip[13:]
 
 
 def matroska_length(name: bytes) -> Callable[[], bytes]:
@@ -237,6 +264,9 @@ HOSTILE_VIDEOS: dict[str, Callable[[], bytes]] = {
     "stretched": stretched,
     "matroska packed": matroska_packed,
     "matroska tags": matroska_tags,
+    "matroska names": matroska_names,
+    "avi notes": avi_notes,
+    "flv names": flv_names,
     "matroska codec private": matroska_length(b"\x63\xa2"),
 }
 """By name, what makes each of them; most take a moment to make."""

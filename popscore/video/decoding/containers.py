@@ -2,7 +2,7 @@
 
 Nothing is believed but what lies in the file, and the number of steps is bounded. Pixels and sound are passed over, so
 that a file of 500 MB takes milliseconds. A file that cannot be walked goes to FFmpeg as it is, which says what is wrong
-with it. MP4 has a file of its own, `mp4_tables.py`; MPEG-TS, FLV and Ogg have no tables that could lie.
+with it. MP4 has a file of its own, `mp4_tables.py`; MPEG-TS and Ogg have no tables that could lie.
 """
 
 import struct
@@ -17,6 +17,8 @@ _MAX_CHUNKS = 200_000
 # FFmpeg makes 24 bytes of the 16 of an entry of AVI's index, and keeps the index of each stream.
 _MAX_AVI_INDEX_BYTES = 128_000_000
 _MAX_AVI_HEADER_BYTES = 16_000_000
+# FFmpeg compares each note with all others.
+_MAX_AVI_NOTES_BYTES = 100_000
 
 
 def check_container(file: BinaryIO, file_bytes: int, *, name: str, limits: VideoLimits) -> None:
@@ -38,6 +40,8 @@ def check_container(file: BinaryIO, file_bytes: int, *, name: str, limits: Video
             _check_avi(file, file_bytes)
         elif head[:4] == _EBML:
             _check_matroska(file, file_bytes)
+        elif head[:3] == b"FLV":
+            _check_flv(file, file_bytes)
         else:
             check_mp4(file, file_bytes, max(limits.max_frames, VideoLimits().max_frames))
     except TooMuch as error:
@@ -49,7 +53,8 @@ def check_container(file: BinaryIO, file_bytes: int, *, name: str, limits: Video
 
 def _check_avi(file: BinaryIO, file_bytes: int) -> None:
     """The chunks at the top, and those of the header. Source: AVI RIFF File Reference."""
-    waiting, steps, index_bytes = [(12, file_bytes)], 0, 0
+    waiting, steps = [(12, file_bytes)], 0
+    index_bytes = notes_bytes = 0
     while waiting:
         at, end = waiting.pop()
         while at + 8 <= end:
@@ -62,6 +67,9 @@ def _check_avi(file: BinaryIO, file_bytes: int) -> None:
             index_bytes += behind - begins if name in (b"idx1", b"indx") else 0
             if index_bytes > _MAX_AVI_INDEX_BYTES:
                 raise TooMuch("its index is larger than that of a video")
+            notes_bytes += behind - begins if name == b"LIST" and kind == b"INFO" else 0
+            if notes_bytes > _MAX_AVI_NOTES_BYTES:
+                raise TooMuch("its metadata are larger than those of a video")
             if name in (b"strf", b"strd", b"strh", b"avih") and behind - begins > _MAX_AVI_HEADER_BYTES:
                 raise TooMuch("its header is larger than that of a video")
             if (name == b"LIST" and kind in (b"hdrl", b"strl", b"odml")) or name == b"RIFF":
@@ -72,17 +80,16 @@ def _check_avi(file: BinaryIO, file_bytes: int) -> None:
 
 # --- Matroska and WebM --------------------------------------------------------------------------------
 
-_EBML, _SEGMENT, _CLUSTER, _VOID, _ATTACHMENTS = (
-    b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\xec", b"\x19\x41\xa4\x69",
-)  # fmt: skip
+_EBML, _SEGMENT, _CLUSTER, _VOID = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75", b"\xec"
+_ATTACHMENTS, _TAGS, _CHAPTERS = b"\x19\x41\xa4\x69", b"\x12\x54\xc3\x67", b"\x10\x43\xa7\x70"
 # Of all elements together. FFmpeg makes 40 to 100 bytes of the ten of an element. The index of 18 hours has 2 MB.
-_MAX_ELEMENT_BYTES = 16_000_000
-_MAX_ATTACHED_BYTES = 100_000_000
+# It compares each tag and each chapter with all others.
+_MAX_BYTES_OF = {b"": 16_000_000, _ATTACHMENTS: 100_000_000, _TAGS: 200_000, _CHAPTERS: 500_000}
 
 
 def _check_matroska(file: BinaryIO, file_bytes: int) -> None:
     """The elements at the top and in the segment. Source: RFC 8794, RFC 9559."""
-    at, end, left = 0, file_bytes, {True: _MAX_ATTACHED_BYTES, False: _MAX_ELEMENT_BYTES}
+    at, end, left = 0, file_bytes, dict(_MAX_BYTES_OF)
     for _ in range(_MAX_CHUNKS):
         if at >= end:
             return
@@ -101,8 +108,32 @@ def _check_matroska(file: BinaryIO, file_bytes: int) -> None:
         if unknown:
             return  # a live recording: clusters until the end
         if name not in (_CLUSTER, _VOID):
-            left[name == _ATTACHMENTS] -= min(length, end - at)
-            if min(left.values()) < 0:
+            kind = name if name in left else b""
+            left[kind] -= min(length, end - at)
+            if left[kind] < 0:
                 raise TooMuch("its index or its metadata are larger than those of a video")
         at += length
     raise TooMuch("it is in more pieces than a video")
+
+
+# --- FLV ----------------------------------------------------------------------------------------------
+
+_FLV_SCRIPT = 18
+# The list of keyframes of four hours has 130 kB.
+_MAX_FLV_SCRIPT_BYTES = 300_000
+
+
+def _check_flv(file: BinaryIO, file_bytes: int) -> None:
+    """The first tags. Source: Adobe Flash Video File Format Specification 10.1, annex E."""
+    file.seek(5)
+    at, scripts_bytes = int.from_bytes(file.read(4), "big") + 4, 0
+    for _ in range(_MAX_CHUNKS):
+        if at + 11 > file_bytes:
+            return
+        file.seek(at)
+        head = file.read(4)
+        length = int.from_bytes(head[1:], "big")
+        scripts_bytes += min(length, file_bytes - at) if head[0] & 31 == _FLV_SCRIPT else 0
+        if scripts_bytes > _MAX_FLV_SCRIPT_BYTES:
+            raise TooMuch("its metadata are larger than those of a video")
+        at += 11 + length + 4

@@ -20,6 +20,8 @@ from popscore.video.decoding.too_much import TooMuch
 
 # A recording of 18 hours in fragments of one second has 500,000.
 _MAX_BOXES = 1_000_000
+# Titles, places and the like; FFmpeg compares each with all others.
+_MAX_NOTES = 10_000
 _MAX_DEPTH = 16  # FFmpeg's own limit is 10
 _MAX_TRACKS = 200
 # Samples that are always allowed, so that a recording that was cut off keeps its index.
@@ -35,8 +37,9 @@ _MAX_UNPACKED_BYTES = 64_000_000
 _SOUND_TOGETHER = 160
 
 _PARENTS = frozenset(
-    b"moov trak edts mdia minf stbl mvex moof traf udta cmov mfra dinf tref sinf schi clip strk".split()
+    b"moov trak edts mdia minf stbl mvex moof traf udta cmov mfra ilst dinf tref sinf schi clip strk".split()
 )
+_NOTES = (b"udta", b"ilst")
 _KINDS = (b"vide", b"soun", b"subp", b"clcp")
 _INDEXES = frozenset((b"moov", b"moof"))
 # Tables by name: where the count lies in the content, and bytes of an entry.
@@ -49,6 +52,7 @@ _TABLES = {
     b"stss": (4, 4),
     b"stps": (4, 4),
     b"stsh": (4, 8),
+    b"keys": (4, 8),
 }
 _IN_TRACKS = (b"stsz", b"stz2", b"trun", b"elst", b"stsc", b"stco", b"co64")
 
@@ -133,7 +137,7 @@ class _Walk:
         self.tracks: list[_Track] = []
         self.fragments = self.run_samples = self.bare_samples = 0
         self._file_bytes = file_bytes
-        self._boxes = 0
+        self._boxes = self._notes = 0
         self._file: BinaryIO = io.BytesIO()
         self._checks: dict[bytes, Callable[[int, int], None]] = {
             b"stsz": self._sizes,
@@ -153,12 +157,13 @@ class _Walk:
     def boxes_of(self, file: BinaryIO, end: int) -> None:
         """Walk a file, or an index that was packed."""
         self._file, outer = file, self._file
-        waiting = [(0, end, 0)]
+        waiting = [(0, end, 0, False)]
         while waiting:
-            at, end, depth = waiting.pop()
+            at, end, depth, notes = waiting.pop()
             while at + 8 <= end:
                 self._boxes += 1
-                if self._boxes > _MAX_BOXES:
+                self._notes += notes
+                if self._boxes > _MAX_BOXES or self._notes > _MAX_NOTES:
                     raise TooMuch("it is in more pieces than a video")
                 size, name, longer = struct.unpack(">I4sQ", self._read(at, 16).ljust(16, b"\0"))
                 begins = at + (16 if size == 1 else 8)
@@ -170,7 +175,7 @@ class _Walk:
                 if inside is not None:
                     if depth >= _MAX_DEPTH:
                         raise TooMuch("its boxes lie deeper in each other than those of a video")
-                    waiting += [(behind, end, depth), (inside, behind, depth + 1)]
+                    waiting += [(behind, end, depth, notes), (inside, behind, depth + 1, name in _NOTES)]
                     break
                 if name in _TABLES:
                     self._table(name, begins, behind)
@@ -215,6 +220,8 @@ class _Walk:
         (count,) = self._numbers(begins + place, 1)
         at = begins + place + 4
         _fits(count * entry_bytes, behind - at)
+        if name == b"keys" and count > _MAX_NOTES:
+            raise TooMuch("it is in more pieces than a video")
         if name == b"stts":
             # FFmpeg keeps the first of two such tables, or the last one.
             self._track.one_tick &= count == 1 and self._numbers(at + 4, 1) == (1,)
