@@ -17,6 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from popscore.errors import ModelRefused, ScoringFailed
 from popscore.models import memory
 from popscore.models.folding import max_result_bytes
+from popscore.models.legible import legible
 from popscore.models.patience import TooLong, within
 
 # What popscore reads as a model, and converts; a ResNet-50 has 94 MB.
@@ -82,28 +83,11 @@ class Network:
     def __init__(self, content: bytes, *, file: str) -> None:
         self._limit_s = LIMIT_S
         memory.bound()
-        options = ort.SessionOptions()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
-        options.add_session_config_entry(
-            "optimization.constant_folding_max_output_size_in_bytes", str(max_result_bytes(content))
-        )
-        # One thread per run: photos run beside each other, which uses the cores better than one photo on
-        # all of them, and threads that spin while they wait would slow the decoding beside them.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # From memory, onnxruntime would look for a model's other files in the working directory.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         try:
-            self._session = within(
-                LIMIT_S,
-                lambda: ort.InferenceSession(content, options, providers=["CPUExecutionProvider"]),
-                stop=lambda: options.set_load_cancellation_flag(True),
-            )
-            self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
-            self.inputs = tuple(map(_tensor, self._session.get_inputs()))
-            self.outputs = tuple(map(_tensor, self._session.get_outputs()))
+            try:
+                self._open(content)
+            except UnicodeDecodeError:
+                self._open(legible(content))
         except TooLong as error:
             raise ModelRefused(
                 f"{file} was refused: loading it took more than {LIMIT_S:g} seconds. Use a smaller model."
@@ -117,6 +101,31 @@ class Network:
                 f"{file} was refused: it is not an ONNX model that runs here ({_first_line(error)}). "
                 "Download it again, or export it anew."
             ) from error
+
+    def _open(self, content: bytes) -> None:
+        options = ort.SessionOptions()
+        # One thread per run: photos run beside each other, which uses the cores better than one photo on
+        # all of them, and threads that spin while they wait would slow the decoding beside them.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        for name, value in {
+            # From memory, onnxruntime would look for a model's other files in the working directory.
+            "session.model_external_initializers_file_folder_path": os.devnull,
+            "session.use_env_allocators": "1",
+            "session.use_device_allocator_for_initializers": "1",
+            "optimization.constant_folding_max_output_size_in_bytes": str(max_result_bytes(content)),
+        }.items():
+            options.add_session_config_entry(name, value)
+        self._session = within(
+            LIMIT_S,
+            # Its fall-back is to the same provider, and says so on standard output, where JSON may be.
+            lambda: ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0),
+            stop=lambda: options.set_load_cancellation_flag(True),
+        )
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.inputs = tuple(map(_tensor, self._session.get_inputs()))
+        self.outputs = tuple(map(_tensor, self._session.get_outputs()))
 
     def output(self, name: str) -> Tensor | None:
         """The output of this name, None if there is none."""

@@ -17,6 +17,7 @@ from popscore.errors import ModelRefused, ScoringFailed
 from popscore.files.atomic import check_target, replacing
 from popscore.files.opening import NotRegular, limited_bytes
 from popscore.foreign_text import shortened
+from popscore.models.legible import legible
 from popscore.models.metadata import as_metadata, own_values
 from popscore.models.network import MAX_MODEL_BYTES
 from popscore.models.preprocess import Input
@@ -210,7 +211,7 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
                 "Download or copy it again."
             ) from error
         raise
-    model = onnx.ModelProto.FromString(content)
+    model = onnx.ModelProto.FromString(legible(content))
     known = own_values(_properties(model))
     if known and words:
         raise ConversionRefused(f"{name} says itself what it is. Leave out --name, --license and --training-data.")
