@@ -17,6 +17,8 @@ from popscore.models import folding, memory, network, patience
 from popscore.models.network import Network
 from popscore.models.patience import TooLong, within
 from popscore.models.session import open_session
+from popscore.training.conversion.convert import convert
+from popscore.training.errors import ConversionRefused
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +108,14 @@ def test_the_command_line_says_so_and_ends(run: Run, tmp_path: Path, cat: Path) 
     assert "the model took more than 1 seconds" in found.err
 
 
+@pytest.mark.parametrize("scalar", [False, True])
+def test_convert_is_stopped_too(impatient: None, tmp_path: Path, scalar: bool) -> None:
+    (tmp_path / "x.onnx").write_bytes(endless(scalar=scalar))
+    with pytest.raises((ConversionRefused, ModelRefused), match=r"^x\.onnx was refused: .* took more than 1 seconds"):
+        convert(tmp_path / "x.onnx", tmp_path / "y.onnx")
+    assert not (tmp_path / "y.onnx").exists()
+
+
 # --- memory ------------------------------------------------------------------------------------------
 
 
@@ -114,6 +124,12 @@ def test_the_command_line_says_so_and_ends(run: Run, tmp_path: Path, cat: Path) 
 def test_a_network_that_wants_100_gb(operator: str, constant: bool) -> None:
     message, took_s = run_failure(expanded(25 * 10**9, operator=operator, constant=constant))
     assert message and "\n" not in message and took_s < 5
+
+
+def test_convert_of_a_network_that_wants_100_gb(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(expanded(25 * 10**9))
+    with pytest.raises(ConversionRefused, match=r"^x\.onnx was refused: it gives the example photos no scores"):
+        convert(tmp_path / "x.onnx", tmp_path / "y.onnx")
 
 
 def test_half_of_the_memory_is_the_most() -> None:

@@ -217,7 +217,13 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
         raise ConversionRefused(f"{name} says itself what it is. Leave out --name, --license and --training-data.")
     values = known or values_of(own_spec(words), weights=OWN, source_sha256=source_sha256)
     photos = _example_inputs(before)
-    wanted = _scores(before, photos)
+    try:
+        wanted = _scores(before, photos)
+    except ScoringFailed as error:
+        raise ConversionRefused(
+            f"{name} was refused: it gives the example photos no scores ({error}). "
+            "Download it again, or export it anew."
+        ) from error
     remarks: list[str] = []
     has_maps = {FEATURES, ACTIVATION_MAP} <= {output.name for output in model.graph.output}
     # With a free batch if the graph allows it, else without. A file that popscore made needs neither.
@@ -231,7 +237,7 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
         except NotUnderstood as error:
             remarks.append(f"No maps and no free batch were added: {error}. Metadata were; the scores are the same.")
             break
-        except ModelRefused:
+        except (ModelRefused, ScoringFailed):
             continue
         if not free_batch:
             remarks.append("The batch stays as it is: the graph gives other scores for several photos at once.")
