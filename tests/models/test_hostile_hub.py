@@ -9,6 +9,8 @@ from commands import Finished, Run
 from hub_server import Hub, Repository
 from onnx_files import tiny
 
+from popscore.models.hub.cache import Place
+
 REPO = "someone/popularity"
 MODEL = tiny()
 SHA256 = hashlib.sha256(MODEL).hexdigest()
@@ -175,6 +177,13 @@ def test_sent_on_to_other_content(run: Run, hub: Hub, repository: Repository) ->
 def test_sent_round_in_a_circle(run: Run, hub: Hub, repository: Repository) -> None:
     hub.lies = {0: {"Location": f"/{REPO}/resolve/main/model.onnx"}}
     assert_embedded(ask(run, hub), REPO)
+
+
+def test_paths_stay_in_the_cache() -> None:
+    """Even if a name was not checked before."""
+    for names in (("../../x", "ab", "f"), (COMMIT, "../x", "f"), (COMMIT, "/x", "f"), (COMMIT, "ab", "../../x")):
+        with pytest.raises(ValueError, match="leads out of the cache"):
+            Place("a/b", *names)
 
 
 # --- the cache is huggingface_hub's --------------------------------------------------------------------

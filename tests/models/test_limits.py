@@ -14,6 +14,7 @@ from onnx_files import resnet50, tiny
 
 from popscore.errors import ModelRefused, ScoringFailed
 from popscore.models import folding, memory, network, patience
+from popscore.models.legible import legible
 from popscore.models.network import Network
 from popscore.models.patience import TooLong, within
 from popscore.models.session import open_session
@@ -163,6 +164,13 @@ def test_the_bound_of_results_by_the_file(resnet50_weights: dict[str, np.ndarray
     assert folding.max_result_bytes(b"no model") >= 1
     assert folding.max_result_bytes(tiny()[:-20]) >= 1
     assert folding.max_result_bytes(b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01") >= 1
+
+
+def test_a_file_of_many_fields_is_soon_looked_through() -> None:
+    content = b"\x3a\x80\x80\xc0\x02" + b"\x0a\x00" * (0x500000 // 2)  # a graph of 2.6 million empty nodes
+    start_s = time.process_time()
+    assert folding.max_result_bytes(content) == 1 and legible(content) == content
+    assert time.process_time() - start_s < 5
 
 
 # --- patience ----------------------------------------------------------------------------------------

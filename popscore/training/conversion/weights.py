@@ -24,6 +24,7 @@ Weights = dict[str, NDArray[np.float32]]
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _COUNTER = "num_batches_tracked"  # files of PyTorch before 0.4.1 have none, and no score depends on it
+_MAX_WRAPPED = 4  # a name may say `module.` a million times
 _SHOWN = 3  # layers to name per kind of difference
 _GLOBAL = re.compile(r"(?:GLOBAL|Unsupported (?:global|class)[: ]+(?:GLOBAL )?)\s*`?([\w.]+)")
 
@@ -169,8 +170,9 @@ def _state_dict(loaded: object, file: str) -> dict[str, torch.Tensor]:
             "Save them with torch.save(model.state_dict(), file)."
         )
     tensors = {str(name): value for name, value in loaded.items()}
-    while all(name.startswith("module.") for name in tensors):  # left by DataParallel
-        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    for _ in range(_MAX_WRAPPED):
+        if all(name.startswith("module.") for name in tensors):  # left by DataParallel
+            tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
     return tensors
 
 

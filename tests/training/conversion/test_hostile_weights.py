@@ -103,6 +103,7 @@ BOMBS = {
     + b"".join(b"\x8a\x0c" + (number * (2**61 - 1)).to_bytes(12, "little") + b"K\x01" for number in range(1, 60_000))
     + b"u"
     + STOP,
+    "a name of many names": PROTO + b"}" + text("module." * 1_000_000) + b"K\x01s" + STOP,
     "many operations": PROTO + b"}" + b"N0" * 400_000 + STOP,
     "a text of 4 GB": PROTO + b"X\xff\xff\xff\xff" + STOP,
     "a long number": PROTO + b"\x8b\xff\xff\xff\x7f" + STOP,
