@@ -4,6 +4,9 @@
 """
 
 import argparse
+import atexit
+import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -12,13 +15,42 @@ import popscore
 from popscore.cli import app, cache, convert, evaluate, frames, model, publish, rank, score
 from popscore.cli.terminal import NOTHING_DONE, OutputFailed, complain
 from popscore.errors import PopscoreError
+from popscore.models.patience import left_behind
 
 _COMMANDS = (score, rank, frames, cache, model, evaluate, convert, publish, app)
 """Each module has `add`, which adds its command to the parser, and `run`, which does it and answers an exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: those of the process by default, which then is about to end.
+    """
+    ending = _Ending()
+    if arguments is None:
+        atexit.register(ending)
+    ending.status = _status(arguments)
+    return ending.status
+
+
+class _Ending:
+    """Ends Python at once where a model was given up and still computes.
+
+    Its thread would come back to a Python that is half gone, and the system would say that popscore crashed.
+    """
+
+    status = NOTHING_DONE
+
+    def __call__(self) -> None:
+        if left_behind():
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never there
+                    stream.flush()
+            os._exit(self.status)
+
+
+def _status(arguments: Sequence[str] | None) -> int:
     # A photo's metadata can be odd; popscore says what matters itself.
     warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
     for stream in (sys.stdout, sys.stderr):

@@ -90,7 +90,7 @@ def _next_try_s() -> float:
 def _ask_again(settings: Settings, entry: _Entry) -> None:
     """Put the Hub's model in the place of its stand-in, if it can be had by now."""
     try:
-        entry.model = _load_from_hub(settings, settings.model_repo or "")
+        entry.model = _load_from_hub(settings, settings.model_repo or "", patient=True)  # nobody waits
     except (ModelUnavailable, ModelRefused):
         entry.retry_at_s = _next_try_s()
 
@@ -108,8 +108,9 @@ def _load(settings: Settings) -> LoadedModel:
         return _load_embedded(notice=f"{error} Until then the embedded model answers.")
 
 
-def _load_from_hub(settings: Settings, repo: str) -> LoadedModel:
-    found = download.fetch(repo, settings.model_file, settings.model_revision)
+def _load_from_hub(settings: Settings, repo: str, *, patient: bool = False) -> LoadedModel:
+    wait_s = download.END_S if patient or settings.strict else download.WAIT_S
+    found = download.fetch(repo, settings.model_file, settings.model_revision, wait_s=wait_s)
     file = f"{settings.model_file} of {repo}"
     try:
         content = _read_limited(found.location)

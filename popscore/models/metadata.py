@@ -179,7 +179,8 @@ class _Reader:
         value = self.json(key, wanted) if key in self._values else {}
         if not isinstance(value, dict) or not all(_is_number(item) for item in value.values()):
             raise self.refusal(key, wanted)
-        return {str(name): float(item) for name, item in value.items()}
+        # JSON may hold halves of letters, which no output takes.
+        return {str(name).encode(errors="replace").decode(): float(item) for name, item in value.items()}
 
 
 def _is_number(value: object) -> bool:

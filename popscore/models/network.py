@@ -15,10 +15,18 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from popscore.errors import ModelRefused, ScoringFailed
+from popscore.models import memory
+from popscore.models.folding import max_result_bytes
+from popscore.models.legible import legible
+from popscore.models.patience import TooLong, within
 
 # What popscore reads as a model, and converts; a ResNet-50 has 94 MB.
 MAX_MODEL_BYTES = 1_000_000_000
 FLOATS = "tensor(float)"
+# Loading a ResNet-50 takes 0.7 s and one run 0.05 to 0.2 s; a network 100 times its size is still in time.
+LIMIT_S = 60.0
+# For the runs after one that took too long, until one is done: a gallery of 500 photos is not 500 times 60 seconds.
+_NEXT_LIMIT_S = 5.0
 
 Array = npt.NDArray[Any]
 
@@ -26,6 +34,7 @@ Array = npt.NDArray[Any]
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     ValueError,
+    MemoryError,
     *(item for item in vars(ort_errors).values() if isinstance(item, type) and issubclass(item, Exception)),
 )
 _ORT_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
@@ -67,23 +76,22 @@ class Network:
         metadata: the file's metadata_props.
 
     Raises:
-        ModelRefused: not an ONNX file that runs here, or one that keeps its weights in other files.
+        ModelRefused: not an ONNX file that runs here, one that keeps its weights in other files, or one that is not
+            loaded within `LIMIT_S`.
     """
 
     def __init__(self, content: bytes, *, file: str) -> None:
-        options = ort.SessionOptions()
-        # One thread per run: photos run beside each other, which uses the cores better than one photo on
-        # all of them, and threads that spin while they wait would slow the decoding beside them.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # From memory, onnxruntime would look for a model's other files in the working directory.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+        self._limit_s = LIMIT_S
+        memory.bound()
         try:
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-            self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
-            self.inputs = tuple(map(_tensor, self._session.get_inputs()))
-            self.outputs = tuple(map(_tensor, self._session.get_outputs()))
+            try:
+                self._open(content)
+            except UnicodeDecodeError:
+                self._open(legible(content))
+        except TooLong as error:
+            raise ModelRefused(
+                f"{file} was refused: loading it took more than {LIMIT_S:g} seconds. Use a smaller model."
+            ) from error
         except _ORT_ERRORS as error:
             if "xternal data" in str(error):
                 raise ModelRefused(
@@ -93,6 +101,31 @@ class Network:
                 f"{file} was refused: it is not an ONNX model that runs here ({_first_line(error)}). "
                 "Download it again, or export it anew."
             ) from error
+
+    def _open(self, content: bytes) -> None:
+        options = ort.SessionOptions()
+        # One thread per run: photos run beside each other, which uses the cores better than one photo on
+        # all of them, and threads that spin while they wait would slow the decoding beside them.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        for name, value in {
+            # From memory, onnxruntime would look for a model's other files in the working directory.
+            "session.model_external_initializers_file_folder_path": os.devnull,
+            "session.use_env_allocators": "1",
+            "session.use_device_allocator_for_initializers": "1",
+            "optimization.constant_folding_max_output_size_in_bytes": str(max_result_bytes(content)),
+        }.items():
+            options.add_session_config_entry(name, value)
+        self._session = within(
+            LIMIT_S,
+            # Its fall-back is to the same provider, and says so on standard output, where JSON may be.
+            lambda: ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0),
+            stop=lambda: options.set_load_cancellation_flag(True),
+        )
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.inputs = tuple(map(_tensor, self._session.get_inputs()))
+        self.outputs = tuple(map(_tensor, self._session.get_outputs()))
 
     def output(self, name: str) -> Tensor | None:
         """The output of this name, None if there is none."""
@@ -109,13 +142,24 @@ class Network:
             The outputs by name.
 
         Raises:
-            ScoringFailed: the network stopped; the message is the reason alone.
+            ScoringFailed: the network stopped, or took longer than `LIMIT_S`; the message is the reason alone.
         """
         names = [output.name for output in self.outputs] if wanted is None else list(wanted)
+        options = ort.RunOptions()
+        limit_s = self._limit_s
         try:
-            return dict(zip(names, self._session.run(names, dict(given)), strict=True))
+            found = within(
+                limit_s,
+                lambda: self._session.run(names, dict(given), options),
+                stop=lambda: setattr(options, "terminate", True),
+            )
+        except TooLong as error:
+            self._limit_s = min(LIMIT_S, _NEXT_LIMIT_S)
+            raise ScoringFailed(f"the model took more than {limit_s:g} seconds") from error
         except _ORT_ERRORS as error:
             raise ScoringFailed(_first_line(error)) from error
+        self._limit_s = LIMIT_S
+        return dict(zip(names, found, strict=True))
 
     def run_batch(
         self, given: Mapping[str, Array], wanted: Sequence[str] | None = None, *, at_once: int = 1

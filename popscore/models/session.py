@@ -171,4 +171,6 @@ def _probe(opened: ScoringSession, *, file: str) -> None:
     try:
         opened.predict(np.full((1, 3, height, width), 0.5, dtype=np.float32))
     except (ScoringFailed, TypeError, ValueError) as error:
+        if isinstance(error, ScoringFailed) and error.__cause__ is not None:  # it did not even get to an answer
+            raise ModelRefused(f"{file} was refused: it was run once, on a grey picture. {error}.") from error
         raise ModelRefused(f"{file} was refused: its output is {declared}; {_WANTED}.") from error

@@ -159,8 +159,7 @@ def test_bad_metadata_are_refused(key: str, values: list[str | None]) -> None:
 
 def test_metadata_that_are_not_utf8() -> None:
     content = described(name="NAME").replace(b"NAME", b"\xff\xfe\xfd\xfc")
-    with pytest.raises(ModelRefused, match=r"some\.onnx was refused"):
-        open_session(content, file="some.onnx")
+    assert open_session(content, file="some.onnx").spec.name == "????"
 
 
 def test_input_size_that_is_not_the_graphs() -> None:

@@ -20,12 +20,12 @@ class Hub:
     """Stands for the download, which is tested against a server elsewhere."""
 
     def __init__(self, file: Path) -> None:
-        self.file, self.asked, self.there = file, 0, False
+        self.file, self.asked, self.there, self.wait_s = file, 0, False, 0.0
         self.answering = threading.Event()
         self.answering.set()
 
-    def fetch(self, _repo: str, _file: str, _revision: str) -> HubFile:
-        self.asked += 1
+    def fetch(self, _repo: str, _file: str, _revision: str, *, wait_s: float) -> HubFile:
+        self.asked, self.wait_s = self.asked + 1, wait_s
         self.answering.wait(10)
         if not self.there:
             raise ModelUnavailable("The model could not be had: the Hub cannot be reached.")
@@ -64,7 +64,7 @@ def test_the_hub_is_asked_again_and_its_model_takes_over(hub: Hub) -> None:
     asked = hub.asked
     time.sleep(0.25)
     load_model(SETTINGS)
-    assert hub.asked == asked == 2
+    assert hub.asked == asked == 2 and hub.wait_s == loader.download.END_S
 
 
 def test_nobody_waits_while_the_hub_is_asked_again(hub: Hub) -> None:

@@ -1,6 +1,6 @@
 """A Hugging Face Hub in miniature, for the real huggingface_hub on the other side.
 
-It serves what `hf_hub_download` asks for: HEAD and GET of /OWNER/NAME/resolve/REVISION/FILE, and /cdn/SHA256
+It serves what a download asks for: HEAD and GET of /OWNER/NAME/resolve/REVISION/FILE, and /cdn/SHA256
 on another host name for large files, as the real Hub does. Faults are switched on by attributes of `Hub`.
 Uploads, see hub_uploads.py, add methods that answer a path to `Hub.routes`.
 """
@@ -58,6 +58,10 @@ class Hub:
         dribble_s: pause between pieces of `dribble_bytes`.
         ignore_range: answer a Range request with the whole file.
         silent_after: after this many bytes of a body, say nothing more.
+        lies: headers by name that stand in place of the true ones, by the number of the answer to a HEAD, from 0;
+            those of the last number are those of all later answers. GETs get the last ones too.
+        more_bytes: send this many zeros after each file, and count them in its length.
+        compressed: say that the file is packed.
     """
 
     def __init__(self, *, large_files: bool = True, relative_redirect: bool = False) -> None:
@@ -70,6 +74,9 @@ class Hub:
         self.cuts = 0
         self.silent_after: int | None = None
         self.dribble_s, self.dribble_bytes = 0.0, 1024
+        self.lies: dict[int, dict[str, str]] = {}
+        self.more_bytes = 0
+        self.compressed = False
         self.routes: list[tuple[re.Pattern[str], Callable[..., None]]] = [
             (
                 re.compile(r"/(?P<moved>moved/)?(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)"),
@@ -90,6 +97,12 @@ class Hub:
 
     def seen(self, method: str) -> list[Request]:
         return [request for request in self.requests if request.method == method]
+
+    def lie(self, name: str) -> str | None:
+        """What stands in place of this header in the answer that is being written."""
+        number = len(self.seen("HEAD")) - 1
+        known = [lies for first, lies in sorted(self.lies.items()) if first <= number]
+        return next((value for key, value in (known[-1] if known else {}).items() if key.lower() == name.lower()), None)
 
     def __enter__(self) -> "Hub":
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -135,6 +148,10 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                     answer(hub, self, **{name: unquote(value or "") for name, value in found.groupdict().items()})
                     return
             send_error(self, 404)
+
+        def send_header(self, keyword: str, value: str) -> None:
+            lie = hub.lie(keyword)
+            super().send_header(keyword, value if lie is None else lie)
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass
@@ -210,6 +227,7 @@ def _cdn(hub: Hub, handler: BaseHTTPRequestHandler, *, sha256: str) -> None:
 def _send_content(hub: Hub, handler: BaseHTTPRequestHandler, content: bytes, headers: dict[str, str]) -> None:
     if hub.corrupt:
         content = content[:-1] + bytes([content[-1] ^ 0xFF])
+    content += bytes(hub.more_bytes)
     start, total = 0, len(content)
     wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     if wanted and not hub.ignore_range:
@@ -220,6 +238,8 @@ def _send_content(hub: Hub, handler: BaseHTTPRequestHandler, content: bytes, hea
         handler.send_response(200)
     for name, value in headers.items():
         handler.send_header(name, value)
+    if hub.compressed:
+        handler.send_header("Content-Encoding", "gzip")
     handler.send_header("Accept-Ranges", "bytes")
     handler.send_header("Content-Length", str(total - start))
     handler.end_headers()

@@ -1,36 +1,44 @@
 """A model file from the Hugging Face Hub, or from the local cache."""
 
+import re
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from popscore.errors import ModelUnavailable
+from popscore.errors import ModelRefused, ModelUnavailable
 from popscore.models.hub.client import SHA256, ClientUnusable, started
 
-# A Hub that answers 503 keeps huggingface_hub retrying for 23 s. People who wait for a page do not wait
-# that long: after this many seconds without a new byte popscore stops waiting.
+# People who wait for a page do not wait for a silent Hub: after this many seconds without a new byte popscore stops
+# waiting.
 PATIENCE_S = 15.0
-# huggingface_hub reports progress once per chunk, and its chunks of 10 MB would look like silence on a
-# slow line. With these, anything faster than 1.1 kB per second counts as alive.
-_CHUNK_BYTES = 16 * 1024
+# And after this many seconds in all: a ResNet-50 of 94 MB takes 75 s on a line of 10 Mbit/s. The download goes on.
+WAIT_S = 180.0
+# No download takes longer, whoever waits for it.
+END_S = 1800.0
+
+_FULL_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of a Hub repository in the local cache, and the commit it belongs to."""
+    """A file of a Hub repository in the local cache, and the commit it belongs to.
+
+    Attributes:
+        tag: by which the Hub calls the content; None where it was not asked.
+    """
 
     location: Path
     commit: str
+    tag: str | None = None
 
     def stated_sha256(self) -> str | None:
-        """The SHA-256 that the Hub states for the content, which huggingface_hub does not check.
+        """The SHA-256 that the Hub states for the content.
 
         The cache stores a large file under it. None for a small file, and for a cache without links.
         """
         try:
-            blob = self.location.readlink().name
+            blob = self.tag or self.location.readlink().name
         except OSError:
             return None
         return blob if SHA256.fullmatch(blob) else None
@@ -41,7 +49,7 @@ class HubFile:
         self.location.unlink(missing_ok=True)
 
 
-def fetch(repo: str, file: str, revision: str) -> HubFile:
+def fetch(repo: str, file: str, revision: str, *, wait_s: float = WAIT_S) -> HubFile:
     """Get one file from the Hub, or from the local cache.
 
     A revision that is a full commit makes no network call once it is cached. HF_ENDPOINT, HF_TOKEN,
@@ -52,87 +60,116 @@ def fetch(repo: str, file: str, revision: str) -> HubFile:
         repo: OWNER/NAME.
         file: path inside the repository.
         revision: commit, tag or branch.
+        wait_s: seconds to wait at most while bytes keep coming. The download goes on after that, and a later call
+            takes up the waiting.
 
     Raises:
         ModelUnavailable: the file could not be had; the message gives the reason and the next step.
+        ModelRefused: it is larger than popscore loads, and was not downloaded.
     """
     what = f"The model {file} of {repo} at {revision} could not be had"
     try:
         hub = started()
     except ClientUnusable as error:
         raise ModelUnavailable(f"{what}: {error}") from error
-    heartbeat = _Heartbeat()
-    answer: list[str] = []
-    failure: list[Exception] = []
-
-    def download() -> None:
-        try:
-            answer.append(_download(repo, file, revision, heartbeat))
-        except Exception as error:  # noqa: BLE001 - handed to the caller's thread, which sorts it out
-            failure.append(error)
-
-    # huggingface_hub cannot be told to stop, so it runs beside this thread and is left behind if it
-    # takes too long. What it still downloads then goes to its own cache and serves the next start.
-    worker = threading.Thread(target=download, name="popscore-hub", daemon=True)
-    worker.start()
-    while worker.is_alive() and heartbeat.silence_s() < PATIENCE_S:
-        worker.join(timeout=0.05)
-    if answer:
-        return _hub_file(answer[0], file)
-    if not failure or not isinstance(failure[0], (hub.errors.HfHubHTTPError, hub.errors.HFValidationError)):
-        # Nobody answered. huggingface_hub looks into its cache in some of these cases, not in all.
-        cached = hub.try_to_load_from_cache(repo, file, revision=revision)
-        if isinstance(cached, str):
-            return _hub_file(cached, file)
-    if failure:
-        raise ModelUnavailable(f"{what}: {_reason(failure[0])}") from failure[0]
-    raise ModelUnavailable(f"{what}: the Hub sent nothing for {PATIENCE_S:.0f} seconds. Try again later.")
+    if _FULL_COMMIT.fullmatch(revision) and (cached := _cached(repo, file, revision)):
+        return cached
+    download = _running(repo, file, revision)
+    until_s = time.monotonic() + wait_s
+    while not download.done.wait(timeout=0.05):
+        if download.silence_s() > PATIENCE_S or time.monotonic() > until_s:
+            break
+    if download.answer is not None:
+        return _hub_file(*download.answer, file)
+    failure = download.failure
+    if isinstance(failure, ModelRefused):
+        raise failure
+    if not isinstance(failure, hub.errors.HFValidationError | hub.errors.RevisionNotFoundError) and not isinstance(
+        failure, hub.errors.RemoteEntryNotFoundError
+    ):
+        # Nobody answered, or not as a Hub does.
+        cached = _cached(repo, file, revision)
+        if cached is not None:
+            return cached
+    if failure is not None:
+        raise ModelUnavailable(f"{what}: {_reason(failure)}") from failure
+    if download.silence_s() > PATIENCE_S:
+        raise ModelUnavailable(f"{what}: the Hub sent nothing for {PATIENCE_S:.0f} seconds. Try again later.")
+    raise ModelUnavailable(f"{what}: it had not arrived after {wait_s:.0f} seconds. Try again later.")
 
 
-def _hub_file(path: str, file: str) -> HubFile:
-    location = Path(path)  # …/snapshots/<commit>/<file>
-    return HubFile(location, commit=location.parents[len(Path(file).parts) - 1].name)
+def _hub_file(location: Path, tag: str | None, file: str) -> HubFile:
+    # …/snapshots/<commit>/<file>
+    return HubFile(location, commit=location.parents[len(Path(file).parts) - 1].name, tag=tag)
 
 
-class _Heartbeat:
-    """The time of the last byte that arrived."""
+def _cached(repo: str, file: str, revision: str) -> HubFile | None:
+    import huggingface_hub
 
-    def __init__(self) -> None:
-        self._last_s = time.monotonic()
+    try:
+        found = huggingface_hub.try_to_load_from_cache(repo, file, revision=revision)
+    except ValueError:  # no names of a repository or of a file; HFValidationError is one
+        return None
+    return _hub_file(Path(found), None, file) if isinstance(found, str) else None
 
-    def beat(self) -> None:
-        self._last_s = time.monotonic()
+
+class _Download:
+    """A download on a thread of its own, which nothing can stop from outside: a server may send a header for hours.
+
+    Who does not wait for it any more leaves it behind. What it still brings goes to the cache.
+    """
+
+    def __init__(self, repo: str, file: str, revision: str) -> None:
+        self.started_s = self._last_s = time.monotonic()
+        self.done = threading.Event()
+        self.answer: tuple[Path, str] | None = None
+        self.failure: Exception | None = None
+        arguments = (repo, file, revision)
+        threading.Thread(target=self._work, args=arguments, name="popscore-hub", daemon=True).start()
 
     def silence_s(self) -> float:
         return time.monotonic() - self._last_s
 
+    def _alive(self) -> None:
+        self._last_s = time.monotonic()
 
-def _download(repo: str, file: str, revision: str, heartbeat: _Heartbeat) -> str:
-    from huggingface_hub import constants, hf_hub_download
-    from tqdm.auto import tqdm
+    def _work(self, repo: str, file: str, revision: str) -> None:
+        try:
+            from popscore.models.hub.transfer import transfer
 
-    constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES
-    heartbeat.beat()
+            self._alive()
+            self.answer = transfer(repo, file, revision, alive=self._alive, end_s=self.started_s + END_S)
+        except Exception as error:  # noqa: BLE001 - handed to the caller's thread, which sorts it out
+            self.failure = error
+        finally:
+            self.done.set()
 
-    class Progress(tqdm):  # type: ignore[misc]
-        """A progress bar that draws nothing and reports each piece that arrived."""
 
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **{**options, "disable": True})
-            heartbeat.beat()
+_downloads: dict[tuple[str, str, str], _Download] = {}
+_lock = threading.Lock()
 
-        def update(self, n: float | None = 1) -> bool | None:
-            if n:
-                heartbeat.beat()
-            return bool(super().update(n))
 
-    return hf_hub_download(repo, file, revision=revision, tqdm_class=Progress, library_name="popscore")
+def _running(repo: str, file: str, revision: str) -> _Download:
+    """The download that goes on already, or a new one."""
+    key = (repo, file, revision)
+    with _lock:
+        found = _downloads.get(key)
+        if found is None or found.done.is_set() or time.monotonic() - found.started_s > END_S:
+            found = _downloads[key] = _Download(*key)
+        return found
 
 
 def _reason(error: Exception) -> str:
     """Say in words for a user what huggingface_hub ran into, and what to do."""
     from huggingface_hub import errors
 
+    from popscore.models.hub.answers import Misbehaves
+    from popscore.models.hub.transfer import BrokenOff, GivenUp
+
+    if isinstance(error, Misbehaves):
+        return str(error)
+    if isinstance(error, GivenUp):
+        return f"it had not arrived after {END_S / 60:.0f} minutes. Try again later."
     if isinstance(error, errors.HFValidationError):
         return "the Hub knows no names of this form. Check POPSCORE_MODEL_REPO."
     if isinstance(error, errors.GatedRepoError):
@@ -143,16 +180,13 @@ def _reason(error: Exception) -> str:
         return "the repository has no such revision. Check POPSCORE_MODEL_REVISION."
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return "the repository has no such file. Check POPSCORE_MODEL_FILE."
-    if isinstance(error, (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError)):
-        from huggingface_hub import constants
-
-        if constants.HF_HUB_OFFLINE:
-            return "HF_HUB_OFFLINE is set and the file is not in the cache. Unset it once to fetch the file."
-        cause = error.__cause__
-        if isinstance(cause, errors.HfHubHTTPError):
-            return _reason(cause)
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set and the file is not in the cache. Unset it once to fetch the file."
+    if type(error).__name__ in ("ConnectError", "ConnectTimeout"):
         return "the Hub cannot be reached. Check the connection and HF_ENDPOINT."
     status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, BrokenOff):
+        status = error.status
     if status == 401 or status == 403:
         return f"the Hub answered {status}, access denied. Check HF_TOKEN."
     if status is not None:

@@ -17,6 +17,7 @@ from popscore.errors import ModelRefused, ScoringFailed
 from popscore.files.atomic import check_target, replacing
 from popscore.files.opening import NotRegular, limited_bytes
 from popscore.foreign_text import shortened
+from popscore.models.legible import legible
 from popscore.models.metadata import as_metadata, own_values
 from popscore.models.network import MAX_MODEL_BYTES
 from popscore.models.preprocess import Input
@@ -210,13 +211,19 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
                 "Download or copy it again."
             ) from error
         raise
-    model = onnx.ModelProto.FromString(content)
+    model = onnx.ModelProto.FromString(legible(content))
     known = own_values(_properties(model))
     if known and words:
         raise ConversionRefused(f"{name} says itself what it is. Leave out --name, --license and --training-data.")
     values = known or values_of(own_spec(words), weights=OWN, source_sha256=source_sha256)
     photos = _example_inputs(before)
-    wanted = _scores(before, photos)
+    try:
+        wanted = _scores(before, photos)
+    except ScoringFailed as error:
+        raise ConversionRefused(
+            f"{name} was refused: it gives the example photos no scores ({error}). "
+            "Download it again, or export it anew."
+        ) from error
     remarks: list[str] = []
     has_maps = {FEATURES, ACTIVATION_MAP} <= {output.name for output in model.graph.output}
     # With a free batch if the graph allows it, else without. A file that popscore made needs neither.
@@ -230,7 +237,7 @@ def _from_onnx(content: bytes, name: str, source_sha256: str, words: Words) -> _
         except NotUnderstood as error:
             remarks.append(f"No maps and no free batch were added: {error}. Metadata were; the scores are the same.")
             break
-        except ModelRefused:
+        except (ModelRefused, ScoringFailed):
             continue
         if not free_batch:
             remarks.append("The batch stays as it is: the graph gives other scores for several photos at once.")

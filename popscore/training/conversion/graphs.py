@@ -300,8 +300,8 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
     del graph.node[:]
     graph.node.extend(copies)
-    weights = [item for item in graph.initializer if item.name not in needed]
-    for item in weights:
-        graph.initializer.remove(item)
-    for item in [item for item in graph.input if item.name in {weight.name for weight in weights}]:
-        graph.input.remove(item)
+    unused = {item.name for item in graph.initializer} - needed
+    for items in (graph.initializer, graph.input):
+        # By place: to remove a weight by itself, protobuf compares it with all that come before.
+        for place in reversed([place for place, item in enumerate(items) if item.name in unused]):
+            del items[place]

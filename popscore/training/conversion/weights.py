@@ -7,6 +7,7 @@ import re
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from popscore.models.network import MAX_MODEL_BYTES
+from popscore.training.conversion.pickles import MAX_PICKLE_BYTES, Foreign, TooMuch, look_through
 from popscore.training.conversion.resnet50 import ResNet50
 from popscore.training.errors import ConversionRefused
 
@@ -22,6 +24,7 @@ Weights = dict[str, NDArray[np.float32]]
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _COUNTER = "num_batches_tracked"  # files of PyTorch before 0.4.1 have none, and no score depends on it
+_MAX_WRAPPED = 4  # a name may say `module.` a million times
 _SHOWN = 3  # layers to name per kind of difference
 _GLOBAL = re.compile(r"(?:GLOBAL|Unsupported (?:global|class)[: ]+(?:GLOBAL )?)\s*`?([\w.]+)")
 
@@ -58,8 +61,7 @@ def torch_network(weights: Weights) -> ResNet50:
 
 
 def _load(content: bytes, file: str) -> Any:
-    if content[:4] == b"PK\x03\x04":
-        _check_archive(content, file)
+    _look_through(content, file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch thinks of odd files is said in one sentence below
@@ -68,21 +70,62 @@ def _load(content: bytes, file: str) -> Any:
     except Exception as error:
         wanted = _GLOBAL.search(str(error))
         if wanted or "weights_only" in str(error).lower() or "Weights only load failed" in str(error):
-            what = f" ({wanted[1][:80]})" if wanted else ""
-            raise ConversionRefused(
-                f"{file} was refused: it is more than weights, reading it would run code{what}. Nothing was run. "
-                "Have its author save the weights alone: torch.save(model.state_dict(), file)."
-            ) from error
+            raise _more_than_weights(file, wanted[1] if wanted else "") from error
         raise _damaged(file) from error
 
 
-def _check_archive(content: bytes, file: str) -> None:
-    """Refuse archives that unpack to more than the limit, and programs."""
+def _look_through(content: bytes, file: str) -> None:
+    """Refuse what would keep torch busy for ever, see `pickles`."""
+    try:
+        if content[:4] == b"PK\x03\x04":
+            pickle, unpacked = _check_archive(content, file)
+            look_through(pickle, data_bytes=unpacked)
+        else:  # a magic number, a version, a system, the weights, and the names of the storages that follow
+            look_through(content, data_bytes=len(content), pickles=5)
+    except ConversionRefused:
+        raise
+    except TooMuch as error:
+        raise ConversionRefused(
+            f"{file} was refused: it holds {error}, which no weights need. Download or copy it again, or "
+            "have its author save the weights alone: torch.save(model.state_dict(), file)."
+        ) from error
+    except Foreign as error:
+        raise _more_than_weights(file, str(error)) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(file) from error
+
+
+def _more_than_weights(file: str, wanted: str) -> ConversionRefused:
+    what = f" ({_short(wanted)})" if wanted else ""
+    return ConversionRefused(
+        f"{file} was refused: it is more than weights, reading it would run code{what}. Nothing was run. "
+        "Have its author save the weights alone: torch.save(model.state_dict(), file)."
+    )
+
+
+# Beside BadZipFile, zipfile raises these for what it does not know, what is locked, and what runs out of the file.
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+    EOFError,
+    struct.error,
+)
+
+
+def _check_archive(content: bytes, file: str) -> tuple[bytes, int]:
+    """Refuse archives that unpack to more than the limit, and programs.
+
+    Returns:
+        The pickle, and bytes of all members.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-    # Beside BadZipFile, zipfile raises these for what it does not know and what runs out of the file.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, struct.error) as error:
+    except _ARCHIVE_ERRORS as error:
         raise _damaged(file) from error
     unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_MODEL_BYTES:
@@ -95,6 +138,19 @@ def _check_archive(content: bytes, file: str) -> None:
             f"{file} was refused: it is a TorchScript program, not weights. "
             "Save the weights alone: torch.save(model.state_dict(), file)."
         )
+    # torch reads archives with another program, which must not find another pickle than the one that was looked at.
+    names = [member.filename.lower() for member in members]
+    if len(set(names)) != len(names) or min((member.header_offset for member in members), default=1) != 0:
+        raise _damaged(file)
+    wanted = f"{members[0].filename.partition('/')[0]}/data.pkl"
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(wanted) as member:
+            found = member.read(MAX_PICKLE_BYTES + 1)
+    except (KeyError, *_ARCHIVE_ERRORS) as error:
+        raise _damaged(file) from error
+    if len(found) > MAX_PICKLE_BYTES:
+        raise TooMuch(f"more than {MAX_PICKLE_BYTES / 1e6:.0f} MB of names")
+    return found, unpacked
 
 
 def _damaged(file: str) -> ConversionRefused:
@@ -114,8 +170,9 @@ def _state_dict(loaded: object, file: str) -> dict[str, torch.Tensor]:
             "Save them with torch.save(model.state_dict(), file)."
         )
     tensors = {str(name): value for name, value in loaded.items()}
-    while all(name.startswith("module.") for name in tensors):  # left by DataParallel
-        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    for _ in range(_MAX_WRAPPED):
+        if all(name.startswith("module.") for name in tensors):  # left by DataParallel
+            tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
     return tensors
 
 
