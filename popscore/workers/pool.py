@@ -115,9 +115,9 @@ class Pool:
             heapq.heappush(self._line, place)
             try:
                 while True:
-                    worker = self._free(hurry) if self._line[0] == place else None
                     if self._closed:
                         raise WorkerEnded
+                    worker = self._free(hurry) if self._line[0] == place else None
                     if worker is not None:
                         self._busy.add(worker)
                         return worker

@@ -44,6 +44,16 @@ class Visitor:
         place = urlsplit(url)
         self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=600)
 
+    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> http.client.HTTPResponse:
+        """On the connection, or on a new one where the server has closed it, as it does after some idle seconds."""
+        try:
+            self._connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+            return self._connection.getresponse()
+        except (BrokenPipeError, http.client.RemoteDisconnected, ConnectionResetError):
+            self._connection.close()
+            self._connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+            return self._connection.getresponse()
+
     def upload(self, path: Path, name: str | None = None) -> str:
         head = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{name or path.name}"\r\n\r\n'
         body = head.encode() + path.read_bytes() + b"\r\n--b--\r\n"
@@ -52,8 +62,7 @@ class Visitor:
     def call(self, endpoint: str, **inputs: Any) -> tuple[str, Any]:
         """The event that ended the call (complete or error), and what came with it."""
         event = self._json("POST", f"call/v2/{endpoint}", json.dumps(inputs).encode(), "application/json")["event_id"]
-        self._connection.request("GET", f"/gradio_api/call/{endpoint}/{quote(event)}")
-        answer = self._connection.getresponse()
+        answer = self._ask("GET", f"/gradio_api/call/{endpoint}/{quote(event)}")
         kind = ""
         for line in answer:
             if line.startswith(b"event: "):
@@ -69,12 +78,10 @@ class Visitor:
         return self._json("POST", "component_server", json.dumps(body).encode(), "application/json")
 
     def get(self, path: str) -> bytes:
-        self._connection.request("GET", path)
-        return self._connection.getresponse().read()
+        return self._ask("GET", path).read()
 
     def _json(self, method: str, path: str, body: bytes, kind: str) -> Any:
-        self._connection.request(method, f"/gradio_api/{path}", body, {"Content-Type": kind})
-        answer = self._connection.getresponse()
+        answer = self._ask(method, f"/gradio_api/{path}", body, kind)
         content = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{answer.status}: {content[:200]!r}")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from gradio_client import Client, handle_file
+from PIL import Image
 from running_app import ROOT, free_port, running_app
 
 from popscore.ui.kit import visits as visits_module
@@ -191,7 +192,7 @@ def test_an_upload_that_breaks_off_goes_too(tmp_path: Path, quickly: None, monke
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are other ones there")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_nothing_stays_when_the_app_ends(tmp_path: Path, cat: Path, how: signal.Signals) -> None:
+def test_nothing_stays_when_the_app_ends(tmp_path: Path, cat: Path, clip: Path, how: signal.Signals) -> None:
     def start() -> tuple[subprocess.Popen[bytes], str]:
         port = free_port()
         environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "GRADIO_SERVER_PORT": str(port)}
@@ -213,6 +214,18 @@ def test_nothing_stays_when_the_app_ends(tmp_path: Path, cat: Path, how: signal.
     client = Client(url, verbose=False)
     client.predict(image=handle_file(str(cat)), api_name="/score_image")
     assert files(tmp_path)
+    # In the middle of work: one video, and one gallery of photos that are all different.
+    large = Image.effect_noise((3000, 2000), 60)
+    large.save(tmp_path.parent / "large.png")
+    photos = []
+    for number in range(20):
+        photos.append(tmp_path.parent / f"{number}.png")
+        photos[-1].write_bytes((tmp_path.parent / "large.png").read_bytes() + bytes([number]))
+    busy = [
+        client.submit(handle_file(str(clip)), 1, False, 2, api_name="/rank_video"),
+        client.submit([handle_file(str(photo)) for photo in photos], 0, False, api_name="/rank_images"),
+    ]
+    wait_until(lambda: all(job.status().code.name == "PROCESSING" for job in busy), "the work was not begun")
     app.send_signal(how)
     app.wait(timeout=30)
     if how == signal.SIGKILL:
