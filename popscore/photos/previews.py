@@ -4,7 +4,6 @@ import io
 
 from PIL import Image
 
-from popscore.errors import PopscoreError
 from popscore.files.kinds import HEAD_BYTES, photo_kind
 from popscore.files.opening import head_of
 from popscore.photos.decode import read_photo
@@ -15,16 +14,16 @@ _QUALITY = 80
 _SHOWN_BY_BROWSERS = {"jpeg", "png", "webp", "gif", "bmp", "avif"}
 
 
-def preview(photo: NamedPhoto, side: int, limits: ImageLimits) -> bytes | None:
-    """The photo upright as a WebP file, fitted into a square of `side` pixels; None if it cannot be read.
+def preview(photo: NamedPhoto, side: int, limits: ImageLimits) -> bytes:
+    """The photo upright as a WebP file, fitted into a square of `side` pixels.
 
     Args:
         limits: those of the scorer: what it scores can be shown.
+
+    Raises:
+        UnreadableImage, ImageTooLarge: as `read_photo`.
     """
-    try:
-        return as_webp(fitted(read_photo(photo, at_least=(side, side), limits=limits).pixels, side))
-    except PopscoreError:
-        return None
+    return as_webp(fitted(read_photo(photo, at_least=(side, side), limits=limits).pixels, side))
 
 
 def is_shown_by_browsers(photo: NamedPhoto) -> bool:

@@ -1,6 +1,9 @@
-"""How much memory a worker may take."""
+"""How much memory a worker may take, and does."""
 
 import contextlib
+import ctypes
+import functools
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +53,29 @@ def _address_space_bytes() -> int | None:
     except (ImportError, OSError, ValueError):
         return None
     return pages * resource.getpagesize()
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Memory that a process has, in bytes; None where the system does not say."""
+    try:
+        import resource
+
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (ImportError, OSError, ValueError, IndexError):
+        return None
+    return pages * resource.getpagesize()
+
+
+def give_back() -> None:
+    """Let the system have the memory that this process has freed; the C library would keep some of it."""
+    trim = _trimmer()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trimmer() -> "ctypes._NamedFuncPointer | None":
+    try:
+        return ctypes.CDLL(None).malloc_trim if sys.platform == "linux" else None
+    except (OSError, AttributeError):  # another C library
+        return None

@@ -4,6 +4,7 @@ import heapq
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ _SLOW_S = 0.25
 # Where no more may be started, the one that has worked most is given up, if it has worked so long.
 _LONG_S = 2.0
 _LOOK_EACH_S = 0.05
+# A worker that nobody needed for so long is ended, or replaced if it has kept much of the memory that it needed once.
+_REST_S = 20.0
 _LOG = logging.getLogger("popscore")
 
 
@@ -27,6 +30,7 @@ class Pool:
     Args:
         size: workers at one time.
         spare: more of them, while others take long and somebody is in a hurry.
+        warm: workers that are kept ready when there is nothing to do.
         nice: how far they step back behind other processes, 0 to 19.
         most_waiting: how many may wait for a worker; more are refused.
 
@@ -34,8 +38,9 @@ class Pool:
         first: what each worker does first, see `Worker`; may be changed, for those that are started later.
     """
 
-    def __init__(self, size: int, *, spare: int = 0, nice: int = 0, most_waiting: int = 500) -> None:
+    def __init__(self, size: int, *, spare: int = 0, warm: int = 0, nice: int = 0, most_waiting: int = 500) -> None:
         self.size, self._spare, self._nice, self._most_waiting = size, spare, nice, most_waiting
+        self._warm = warm
         # One is kept for those in a hurry, who then do not wait behind a gallery.
         self._kept = size + bool(spare)
         self.first: Task | None = None
@@ -45,6 +50,7 @@ class Pool:
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
+        self._resting = False
 
     def call(
         self,
@@ -91,10 +97,10 @@ class Pool:
             self._give_back(worker)
 
     def warm_up(self) -> None:
-        """Start all workers, so that the first who ask need not wait for it."""
+        """Start the workers that are kept ready, so that the first who ask need not wait for it."""
         with self._changed:
-            while not self._closed and len(self._idle) + len(self._busy) < self._kept:
-                self._idle.append(Worker(nice=self._nice, first=self.first))
+            while not self._closed and len(self._idle) + len(self._busy) < self._warm:
+                self._idle.append(self._started())
 
     def close(self) -> None:
         """End all workers. What they are doing ends with WorkerEnded."""
@@ -146,6 +152,9 @@ class Pool:
             worker = self._idle.pop()
             if worker.is_alive:
                 return worker
+        return self._started()
+
+    def _started(self) -> Worker:
         return Worker(nice=self._nice, first=self.first)
 
     def _give_back(self, worker: Worker) -> None:
@@ -153,7 +162,33 @@ class Pool:
             self._busy.discard(worker)
             too_many = len(self._busy) + len(self._idle) >= self._kept
             if worker.is_alive and not worker.yielding and not too_many and not self._closed:
+                worker.idle_since_s = time.monotonic()
                 self._idle.append(worker)
             else:
                 worker.kill()
             self._changed.notify_all()
+            self._rest_later()
+
+    # --- when there is nothing to do ----------------------------------------------------------------
+
+    def _rest_later(self) -> None:
+        """Have `_rest` called in a while, unless it will be."""
+        if not self._resting and not self._closed:
+            self._resting = True
+            timer = threading.Timer(_REST_S, self._rest)
+            timer.daemon = True
+            timer.start()
+
+    def _rest(self) -> None:
+        """End idle workers that are too many, and replace those that have grown."""
+        with self._changed:
+            self._resting = False
+            since_s = time.monotonic() - _REST_S
+            for worker in [one for one in self._idle if one.idle_since_s <= since_s]:
+                too_many = len(self._busy) + len(self._idle) > self._warm
+                if too_many or worker.has_grown():
+                    self._idle.remove(worker)
+                    worker.kill()
+            if self._busy or any(worker.idle_since_s > since_s for worker in self._idle):
+                self._rest_later()
+        self.warm_up()

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
 
 from popscore.cpus import usable_cpus
-from popscore.errors import PopscoreError, UnreadableImage, UnreadableVideo
+from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage, UnreadableVideo
 from popscore.models import LoadedModel
 from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
 from popscore.scoring.scorer import Candidate, Content, Scorer
@@ -14,6 +16,7 @@ from popscore.workers.pool import Pool
 from popscore.workers.worker import NobodyWaits, TaskFailed, TookTooLong, WorkerEnded
 
 Cancelled = Callable[[], bool]
+Read = TypeVar("Read")
 
 # Wall time. The largest photos that the limits allow take 3 s of an idle CPU.
 PHOTO_SECONDS = 20.0
@@ -21,9 +24,12 @@ FRAME_SECONDS = 8.0
 # A frame of 8K takes half a second; a worker that has not finished one for so long hangs.
 _SILENT_SECONDS = 60.0
 _SPARE_PHOTO_WORKERS = 3
+# Of photos that are not JPEG, which have to be decoded whole. Larger ones take half a second and more: they have
+# workers of their own, behind which nobody waits who has an ordinary photo.
+_QUICK_PIXELS = 26_000_000
 _VIDEO_WORKERS, _FRAME_WORKERS = 2, 1
 # Videos take minutes and nobody watches each second of it, so photos go before.
-_VIDEO_NICE, _FRAME_NICE = 5, 5
+_LARGE_NICE, _VIDEO_NICE, _FRAME_NICE = 5, 5, 5
 _MOST_FRAMES_WAITING = 16
 
 
@@ -31,13 +37,15 @@ class Readers:
     """The workers of an app: for photos, for videos, and for single frames. Threads may share it."""
 
     def __init__(self) -> None:
-        self.photos = Pool(usable_cpus(), spare=_SPARE_PHOTO_WORKERS)
+        cpus = usable_cpus()
+        self.photos = Pool(cpus, spare=_SPARE_PHOTO_WORKERS, warm=cpus + 1)
+        self.large = Pool(cpus, nice=_LARGE_NICE)
         self.videos = Pool(_VIDEO_WORKERS, nice=_VIDEO_NICE)
         self.frames = Pool(_FRAME_WORKERS, nice=_FRAME_NICE, most_waiting=_MOST_FRAMES_WAITING)
 
     def close(self) -> None:
         """End all workers."""
-        for pool in (self.photos, self.videos, self.frames):
+        for pool in (self.photos, self.large, self.videos, self.frames):
             pool.close()
 
     def preview(
@@ -49,14 +57,36 @@ class Readers:
             cancelled: asked often; once it answers True there is no picture.
         """
         try:
-            return self.photos.call(
-                tasks.show_photo,
-                (photo.location, photo.name, side, limits),
-                seconds=PHOTO_SECONDS,
-                cancelled=cancelled,
+            return self.read(
+                limits,
+                lambda pool, allowed: pool.call(
+                    tasks.show_photo,
+                    (photo.location, photo.name, side, allowed),
+                    seconds=PHOTO_SECONDS,
+                    cancelled=cancelled,
+                ),
             )
-        except (WorkerEnded, TookTooLong, NobodyWaits, TaskFailed):
+        except (PopscoreError, WorkerEnded, TookTooLong, NobodyWaits, TaskFailed):
             return None
+
+    def read(self, limits: ImageLimits, ask: Callable[[Pool, ImageLimits], Read]) -> Read:
+        """Have a photo read by quick workers, or if it is too large for these, by those for large photos.
+
+        Args:
+            limits: of the photo.
+            ask: asks the workers that it is given, with the limits that it is given.
+
+        Raises:
+            ImageTooLarge: the photo is larger than the limits allow.
+            Exception: what `ask` raises.
+        """
+        most = min(limits.max_decoded_pixels, _QUICK_PIXELS)
+        try:
+            return ask(self.photos, replace(limits, max_decoded_pixels=most))
+        except ImageTooLarge:
+            if most == limits.max_decoded_pixels:
+                raise
+        return ask(self.large, limits)
 
     def rank_video(
         self,
@@ -118,9 +148,10 @@ class IsolatedScorer(Scorer):
 
     def __init__(self, model: LoadedModel, readers: Readers, *, limits: ImageLimits) -> None:
         super().__init__(model, limits=limits)
-        self.file = tasks.ScorerFile(model.location, model.info, limits, exact=False)
-        self._photos = readers.photos
-        readers.photos.first = readers.videos.first = (tasks.make_scorer, (self.file,))
+        self.file = tasks.ScorerFile(model.location, model.info)
+        self._readers = readers
+        for pool in (readers.photos, readers.large, readers.videos):
+            pool.first = (tasks.make_scorer, (self.file,))
 
     def candidate(self, photo: PhotoSource | NamedPhoto) -> Candidate:
         """Score one photo at once. Errors as `Scorer.score`."""
@@ -133,8 +164,14 @@ class IsolatedScorer(Scorer):
 
     def _read(self, photo: NamedPhoto, *, hurry: bool) -> Content:
         with _told(photo.short_name, UnreadableImage):
-            return self._photos.call(
-                tasks.score_photo, (self.file, photo.location, photo.name), seconds=PHOTO_SECONDS, hurry=hurry
+            return self._readers.read(
+                self.limits,
+                lambda pool, allowed: pool.call(
+                    tasks.score_photo,
+                    (self.file, allowed, photo.location, photo.name),
+                    seconds=PHOTO_SECONDS,
+                    hurry=hurry,
+                ),
             )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from popscore.models.loader import reopened
+from popscore.models.loader import LoadedModel, reopened
 from popscore.models.spec import ModelInfo
 from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
@@ -26,14 +26,10 @@ class ScorerFile:
     Attributes:
         location: of the model's file.
         info: what is known about the model; the file must have its hash.
-        limits: of photos.
-        exact: as of `Scorer`.
     """
 
     location: Path
     info: ModelInfo
-    limits: ImageLimits
-    exact: bool
 
 
 @dataclass(frozen=True)
@@ -55,15 +51,15 @@ def nothing(_: Report) -> None:
 
 def make_scorer(_: Report, scorer: ScorerFile) -> None:
     """Load the model, so that the first photo does not have to wait for it."""
-    _scorer(scorer)
+    _model(scorer)
 
 
-def score_photo(_: Report, scorer: ScorerFile, path: Path, name: str) -> Content:
+def score_photo(_: Report, scorer: ScorerFile, limits: ImageLimits, path: Path, name: str) -> Content:
     """Score a photo, see `Scorer.content`."""
-    return _scorer(scorer).content(NamedPhoto(path, name))
+    return Scorer(_model(scorer), limits=limits).content(NamedPhoto(path, name))
 
 
-def show_photo(_: Report, path: Path, name: str, side: int, limits: ImageLimits) -> bytes | None:
+def show_photo(_: Report, path: Path, name: str, side: int, limits: ImageLimits) -> bytes:
     """A small picture of a photo, see `previews.preview`."""
     return previews.preview(NamedPhoto(path, name), side, limits)
 
@@ -74,7 +70,7 @@ def rank_frames(
     """The best frames of a video, and small pictures of those that were written, `side` pixels at most."""
     ranking = rank_video(
         video.path,
-        scorer=_scorer(scorer),
+        scorer=Scorer(_model(scorer)),
         every=video.every,
         fast=video.fast,
         top=video.top,
@@ -101,14 +97,13 @@ def _small(result: RankedFrame, side: int) -> bytes | None:
         return previews.as_webp(previews.fitted(image.convert("RGB"), side))
 
 
-_made: list[tuple[ScorerFile, Scorer]] = []
+_loaded: list[tuple[ScorerFile, LoadedModel]] = []
 
 
-def _scorer(wanted: ScorerFile) -> Scorer:
-    """The scorer is made at the first task; another one takes its place when the app has another model."""
-    if not _made or _made[0][0] != wanted:
-        _made.clear()
+def _model(wanted: ScorerFile) -> LoadedModel:
+    """The model is loaded at the first task; another one takes its place when the app has another one."""
+    if not _loaded or _loaded[0][0] != wanted:
+        _loaded.clear()
         with memory.unlimited():
-            model = reopened(wanted.location, wanted.info)
-        _made.append((wanted, Scorer(model, limits=wanted.limits, exact=wanted.exact)))
-    return _made[0][1]
+            _loaded.append((wanted, reopened(wanted.location, wanted.info)))
+    return _loaded[0][1]

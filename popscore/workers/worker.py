@@ -11,13 +11,15 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, cast
 
-from popscore.workers import tasks
+from popscore.workers import memory, tasks
 from popscore.workers.messages import Answer, Broken, Garbled, Progress, Raised, receive_answer, send
 
 # To start Python, load the libraries and a model takes half a second of an idle CPU.
 _START_S = 60.0
 # So often somebody is asked whether the task may be given up.
 _ASK_EACH_S = 0.1
+# Ordinary photos make a worker grow by a tenth.
+_GROWN = 1.25
 # What a worker gets of the environment of the app: nothing that it has no use for, and no secrets.
 _ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
@@ -54,10 +56,13 @@ class Worker:
 
     Attributes:
         yielding: it was told to leave the CPU to others.
+        idle_since_s: when it did its last task, by `time.monotonic`; kept by whoever gives it tasks.
     """
 
     def __init__(self, *, nice: int = 0, first: Task | None = None) -> None:
         self.yielding = False
+        self.idle_since_s = time.monotonic()
+        self._first_bytes: int | None = None
         self._was_slow = False
         self._began_s: float | None = None
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
@@ -92,6 +97,11 @@ class Worker:
         """How much work went into the task that it has: CPU time, or wall time where the system does not tell."""
         began_s = self._began_s
         return 0.0 if began_s is None else self._clock_s() - began_s
+
+    def has_grown(self) -> bool:
+        """Whether it has kept much more memory than it had before its first task."""
+        now_bytes = memory.resident_bytes(self._process.pid)
+        return bool(self._first_bytes and now_bytes and now_bytes > _GROWN * self._first_bytes)
 
     def yield_cpu(self) -> None:
         """Leave the CPU to workers that began later: this one has had its time."""
@@ -135,6 +145,7 @@ class Worker:
         if self._starting:
             self._wait(_START_S, _START_S, cancelled, None)
             self._starting = False
+            self._first_bytes = memory.resident_bytes(self._process.pid)
         self._began_s = self._clock_s()
         try:
             send(self._requests, (task, arguments))

@@ -84,3 +84,16 @@ class Evil:
 
     def __reduce__(self) -> Any:
         return Path.touch, (Path(self.path),)
+
+
+def wait_and_tell(_: Any, seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+_kept: list[bytearray] = []
+
+
+def keep(_: Any, count_bytes: int) -> int:
+    _kept.append(bytearray(b"x") * count_bytes)
+    return count_bytes

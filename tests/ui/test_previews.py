@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from popscore.errors import UnreadableImage
 from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.settings import Settings
@@ -85,10 +86,12 @@ def test_a_preview_that_fails_does_not_cost_the_answer(
         next(answers)
 
 
-def test_a_photo_that_cannot_be_read_has_no_preview(tmp_path: Path) -> None:
+def test_a_photo_that_cannot_be_read_has_no_preview(tmp_path: Path, door: ModelDoor) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")
-    assert previews.preview(NamedPhoto(bad, bad.name), 100, ImageLimits()) is None
+    with pytest.raises(UnreadableImage):
+        previews.preview(NamedPhoto(bad, bad.name), 100, ImageLimits())
+    assert door.readers.preview(NamedPhoto(bad, bad.name), 100, ImageLimits()) is None
     assert not previews.is_shown_by_browsers(NamedPhoto(bad, bad.name))
     assert not previews.is_shown_by_browsers(NamedPhoto(tmp_path / "missing.jpg", "missing.jpg"))
 
@@ -96,7 +99,6 @@ def test_a_photo_that_cannot_be_read_has_no_preview(tmp_path: Path) -> None:
 def test_what_browsers_show_needs_no_preview(cat: Path) -> None:
     assert previews.is_shown_by_browsers(NamedPhoto(cat, cat.name))
     small = previews.preview(NamedPhoto(cat, cat.name), 100, ImageLimits())
-    assert small is not None
     with Image.open(io.BytesIO(small)) as image:
         assert max(image.size) == 100
 

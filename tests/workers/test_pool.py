@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from commands import ROOT
 
 from popscore.errors import TooBusy, UnreadableImage
+from popscore.workers import pool as pool_module
 from popscore.workers.pool import Pool
 from popscore.workers.worker import NobodyWaits, TaskFailed, TookTooLong, WorkerEnded
 from tests.support import bad_tasks
@@ -211,4 +212,25 @@ def test_workers_end_with_the_app_even_if_it_is_killed() -> None:
     deadline = time.monotonic() + 10
     while alive(worker):
         assert time.monotonic() < deadline, "the worker is still there"
+        time.sleep(0.1)
+
+
+def test_workers_that_nobody_needs_end_and_those_that_have_grown_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_REST_S", 0.5)
+    pool = Pool(2, warm=1)
+    with ThreadPoolExecutor(2) as threads:
+        found = {one.result() for one in [threads.submit(ask, pool, bad_tasks.wait_and_tell, 0.5) for _ in range(2)]}
+    assert len(found) == 2
+    wait_until(lambda: sum(map(alive, found)) == 1)
+    kept = ask(pool, bad_tasks.pid)
+    assert ask(pool, bad_tasks.keep, 150_000_000) == 150_000_000
+    wait_until(lambda: not alive(kept))
+    assert ask(pool, bad_tasks.pid) not in found
+    pool.close()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not happened():
+        assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -164,3 +164,26 @@ def test_a_fault_of_popscore_is_told_and_costs_one_photo(readers: Readers, cat: 
 
         with _told("cat.png", UnreadableImage):
             readers.photos.call(bad_tasks.surprise, (), seconds=20)
+
+
+def test_large_photos_have_workers_of_their_own(
+    isolated: IsolatedScorer, readers: Readers, scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("photos", "large"):
+        pool = getattr(readers, name)
+
+        def call(*arguments: Any, at_full_speed: Any = pool.call, pool_name: str = name, **options: Any) -> Any:
+            asked.append(pool_name)
+            return at_full_speed(*arguments, **options)
+
+        monkeypatch.setattr(pool, "call", call)
+    large, jpeg = tmp_path / "large.png", tmp_path / "large.jpg"
+    Image.linear_gradient("L").resize((7_000, 5_000)).save(large, compress_level=1)
+    Image.linear_gradient("L").resize((7_000, 5_000)).save(jpeg)
+    assert isolated.score(photo(large)) == scorer.score(photo(large))
+    assert asked == ["photos", "large"]
+    assert isolated.score(photo(jpeg)) == scorer.score(photo(jpeg))
+    assert asked == ["photos", "large", "photos"], "a JPEG is decoded at a reduced size"
+    assert readers.preview(photo(large), 100, ImageLimits()) is not None
+    assert asked[3:] == ["photos", "large"]

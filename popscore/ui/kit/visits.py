@@ -10,6 +10,7 @@ from pathlib import Path
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.uploads import KEEP_UPLOADS_S
+from popscore.workers import memory
 
 # A page whose connection broke comes back as another visit, and needs its photos then.
 KEEP_AFTER_VISIT_S = 60.0
@@ -80,6 +81,7 @@ class Visits:
         while not self._over.wait(_SWEEP_EACH_S):
             self.sweep()
             self.forget_missing(known)
+            memory.give_back()
 
     def close(self) -> None:
         """The app ends: everything goes."""
