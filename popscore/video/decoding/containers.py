@@ -18,7 +18,7 @@ _MAX_CHUNKS = 200_000
 _MAX_AVI_INDEX_BYTES = 128_000_000
 _MAX_AVI_HEADER_BYTES = 16_000_000
 # FFmpeg compares each note with all others.
-_MAX_AVI_NOTES_BYTES = 100_000
+_MAX_AVI_NOTES_BYTES = 40_000
 
 
 def check_container(file: BinaryIO, file_bytes: int, *, name: str, limits: VideoLimits) -> None:
@@ -84,7 +84,7 @@ _EBML, _SEGMENT, _CLUSTER, _VOID = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\
 _ATTACHMENTS, _TAGS, _CHAPTERS = b"\x19\x41\xa4\x69", b"\x12\x54\xc3\x67", b"\x10\x43\xa7\x70"
 # Of all elements together. FFmpeg makes 40 to 100 bytes of the ten of an element. The index of 18 hours has 2 MB.
 # It compares each tag and each chapter with all others.
-_MAX_BYTES_OF = {b"": 16_000_000, _ATTACHMENTS: 100_000_000, _TAGS: 200_000, _CHAPTERS: 500_000}
+_MAX_BYTES_OF = {b"": 16_000_000, _ATTACHMENTS: 100_000_000, _TAGS: 64_000, _CHAPTERS: 500_000}
 
 
 def _check_matroska(file: BinaryIO, file_bytes: int) -> None:
@@ -120,7 +120,7 @@ def _check_matroska(file: BinaryIO, file_bytes: int) -> None:
 
 _FLV_SCRIPT = 18
 # The list of keyframes of four hours has 130 kB.
-_MAX_FLV_SCRIPT_BYTES = 300_000
+_MAX_FLV_SCRIPT_BYTES = 150_000
 
 
 def _check_flv(file: BinaryIO, file_bytes: int) -> None:

@@ -21,7 +21,7 @@ from popscore.video.decoding.too_much import TooMuch
 # A recording of 18 hours in fragments of one second has 500,000.
 _MAX_BOXES = 1_000_000
 # Titles, places and the like; FFmpeg compares each with all others.
-_MAX_NOTES = 10_000
+_MAX_NOTES = 4_000
 _MAX_DEPTH = 16  # FFmpeg's own limit is 10
 _MAX_TRACKS = 200
 # Samples that are always allowed, so that a recording that was cut off keeps its index.
