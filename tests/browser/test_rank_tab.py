@@ -82,6 +82,24 @@ def test_the_list_is_saved_as_csv_and_star_ratings(page: Page, gallery: list[Pat
     assert all(b"Rating" in packed.read(name) for name in packed.namelist())
 
 
+def test_the_best_ten_are_the_best_of_each_scene_and_none_rejected(page: Page, gallery: list[Path]) -> None:
+    rank(page, gallery)
+    best = cards(page).filter(has=page.get_by_role("button", name="best of 2"))
+    rejected = best.locator(".pr-photo").get_attribute("aria-label") or ""
+    best.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Not rejected").click()
+    expect(cards(page)).to_have_count(4)
+    leads = cards(page).filter(has=page.get_by_role("button", name="one of 2"))
+    led = leads.locator(".pr-photo").get_attribute("aria-label") or ""
+    assert led != rejected
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the best 10 as ZIP").click()
+    names = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).namelist()
+    assert len(names) == 4
+    again = "cat again.jpg" in led
+    assert any(name.endswith(("cat again.jpg", "cat_again.jpg")) for name in names) == again
+
+
 def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     cards(page).first.locator(".pr-photo").click()

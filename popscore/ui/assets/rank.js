@@ -108,10 +108,20 @@ function listed() {
     return state.show === 'all' || (state.show === 'kept' ? decided === 'keep' : decided !== 'reject');
   };
   if (state.show === 'kept') return state.results.filter(wanted);
-  const members = new Map();
-  for (const result of state.results) members.set(result.group, [...(members.get(result.group) || []), result]);
-  return [...members].flatMap(([group, all]) => (state.open.has(group) ? all : all.slice(0, 1))).filter(wanted);
+  return [...scenesOf(state.results.filter(wanted))]
+    .flatMap(([group, all]) => (state.open.has(group) ? all : all.slice(0, 1)));
 }
+
+// Results by their scene, best first. Whoever is left out leaves the lead to the next best.
+function scenesOf(results) {
+  const scenes = new Map();
+  for (const result of results) scenes.set(result.group, [...(scenes.get(result.group) || []), result]);
+  return scenes;
+}
+
+// The best of each scene that was not rejected.
+const bestOfScenes = () => [...scenesOf(
+  state.results.filter((result) => state.decided.get(result.id) !== 'reject')).values()].map(([best]) => best);
 
 function draw() {
   const any = state.results.length > 0 || errors().length > 0 || (state.stopped && state.photos.size > 0);
@@ -119,7 +129,12 @@ function draw() {
   for (const {group} of state.results) sizes.set(group, (sizes.get(group) || 0) + 1);
   find('.ps-head').hidden = !any;
   find('.ps-drop').classList.toggle('ps-small', any);
-  find('.pr-grid').replaceChildren(...listed().map((result) => cards.card(result, sizes.get(result.group))));
+  const seen = new Set();
+  find('.pr-grid').replaceChildren(...listed().map((result) => {
+    const leads = state.show === 'kept' ? result.group_best : !seen.has(result.group);
+    seen.add(result.group);
+    return cards.card(result, sizes.get(result.group), leads);
+  }));
   drawSummary();
   popscore.dots(find('.pr-chart'), state.results, (id) => state.decided.get(id));
   views.draw();
@@ -143,6 +158,7 @@ function drawSummary() {
   find('.ps-summary').textContent =
     parts.join(' · ') + (close > 1 ? `. The first ${close} are too close to call.` : '');
   for (const one of find('.pr-export').children) one.disabled = !state.results.length;
+  find('.pr-export [data-do=zip]').disabled = !kept && !bestOfScenes().length;
   find('.pr-export [data-do=zip]').textContent = kept ? `Save ${kept} kept as ZIP` : 'Save the best 10 as ZIP';
   const list = find('.pr-failed');
   list.hidden = !failed.length;
@@ -181,7 +197,7 @@ function decide(id, choice) {
 
 async function save(kind) {
   const kept = state.results.filter((result) => state.decided.get(result.id) === 'keep');
-  const chosen = kept.length ? kept : kind === 'zip' ? state.results.slice(0, 10) : state.results;
+  const chosen = kept.length ? kept : kind === 'zip' ? bestOfScenes().slice(0, 10) : state.results;
   say('');
   try {
     const saved = await server.save(state.model, kind, state.sent, chosen.map((result) => result.id));

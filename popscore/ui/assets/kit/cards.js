@@ -34,18 +34,18 @@ window.popscore.cards = ({pictures, side, decidedOf, openOf, pickedOf}) => {
 
   return {
     pressed,
-    // The card of a result, of whose group there are `size` photos.
-    card(result, size) {
+    // The card of a result, of whose group there are `size` photos; one that `leads` stands for them.
+    card(result, size, leads) {
       const item = cards.get(result.id) || newCard(result.id);
       item.querySelector('.ps-rank').textContent = result.rank;
       item.querySelector('.pr-photo').setAttribute(
         'aria-label', `Rank ${result.rank}: ${result.file}, ${result.score.toFixed(2)}, ${result.label}`);
       chip(result, item.querySelector('.ps-chip'));
       const stack = item.querySelector('.pr-stack');
-      stack.hidden = size < 2 || !result.group_best;
-      stack.textContent = `best of ${size}`;
+      stack.hidden = size < 2 || !leads;
+      stack.textContent = result.group_best ? `best of ${size}` : `one of ${size}`;
       stack.setAttribute('aria-expanded', openOf(result.group));
-      item.classList.toggle('pr-member', !result.group_best);
+      item.classList.toggle('pr-member', !leads);
       item.classList.toggle('pr-picked', pickedOf(result.id));
       item.dataset.decided = pressed(item, result.id) || '';
       return item;
