@@ -76,7 +76,7 @@ class _Worker:
         self.error: BaseException | None = None
         self.lost = False
         # A daemon: Python ends without what was left behind.
-        self.thread = threading.Thread(target=self._work, name="popscore-work", daemon=True)
+        self.thread = threading.Thread(target=self._work, name="patient-run", daemon=True)
         self.thread.start()
 
     def leave_behind(self) -> None:

@@ -27,7 +27,6 @@ KNOWN = (
     "ValueError",
     "UnicodeEncodeError",
     "ValidationError",
-    "InvalidPathError",
     "RuntimeError",
 )
 
