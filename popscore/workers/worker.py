@@ -143,8 +143,10 @@ class Worker:
             PopscoreError: what the task raised.
         """
         if self._starting:
-            self._wait(_START_S, _START_S, cancelled, None)
-            self._starting = False
+            try:
+                self._wait(_START_S, _START_S, cancelled, None)
+            finally:  # one answer is all that comes of it, an error too
+                self._starting = False
             self._first_bytes = memory.resident_bytes(self._process.pid)
         self._began_s = self._clock_s()
         try:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,6 @@ from popscore.photos.sources import NamedPhoto
 from popscore.scoring.scorer import Content, Scorer, load_scorer
 from popscore.settings import Settings
 from popscore.ui.api import Endpoints
-from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.page_functions import OutOfDate
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.visits import Visits
@@ -31,14 +30,6 @@ def scorers(tmp_path: Path) -> list[Scorer]:
         path.write_bytes(tiny(factor=factor))
         found.append(load_scorer(Settings(model_path=path)))
     return found
-
-
-@pytest.fixture
-def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visits]:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    visits = Visits(OwnFolder())
-    yield visits
-    visits.close()
 
 
 class Door:

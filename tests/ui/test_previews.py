@@ -16,7 +16,6 @@ from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.settings import Settings
 from popscore.ui.kit.model_door import ModelDoor
-from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
@@ -33,14 +32,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert path.stat().st_size > ImageLimits().max_bytes
     yield path
     path.unlink()
-
-
-@pytest.fixture
-def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visits]:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    visits = Visits(OwnFolder())
-    yield visits
-    visits.close()
 
 
 @pytest.fixture

@@ -50,6 +50,15 @@ def test_what_a_task_raises_on_purpose_arrives_as_it_is(pool: Pool) -> None:
     assert ask(pool, bad_tasks.echo, 1) == 1
 
 
+def test_what_fails_at_the_start_is_told_at_once_and_not_waited_for_again(pool: Pool) -> None:
+    pool.first = (bad_tasks.fail, ())
+    with pytest.raises(UnreadableImage, match="so it is"):
+        ask(pool, bad_tasks.echo, 1)
+    began = time.monotonic()
+    assert ask(pool, bad_tasks.echo, 1) == 1
+    assert time.monotonic() - began < 30, "an answer was waited for that had come already"
+
+
 @pytest.mark.parametrize("task", [bad_tasks.crash, bad_tasks.end])
 def test_a_worker_that_ends_is_replaced(pool: Pool, task: Any) -> None:
     before = ask(pool, bad_tasks.pid)
