@@ -1,6 +1,8 @@
 """Makers of small video clips whose frames say which one they are: an off-by-one shows in the pixels."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -70,6 +72,20 @@ class Clip:
     container_options: dict[str, str] = field(default_factory=dict)
 
 
+@contextmanager
+def at_ordinary_priority() -> Iterator[None]:
+    """Undo what the encoder of AV1 does where it may, as root: it gives its caller a real-time priority.
+
+    All processes that are started later have it too. On two CPUs, two of them that are busy stop everything else.
+    """
+    policy = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
+    try:
+        yield
+    finally:
+        if policy is not None:
+            os.sched_setscheduler(0, policy, os.sched_param(0))
+
+
 def make_clip(path: Path, clip: Clip, draw: Draw | None = None) -> Path:
     """Write the clip; the ending of the path says which container.
 
@@ -78,7 +94,7 @@ def make_clip(path: Path, clip: Clip, draw: Draw | None = None) -> Path:
         clip: what to make.
         draw: gives the picture of each frame; its number by default.
     """
-    with av.open(str(path), "w", container_options=clip.container_options) as container:
+    with at_ordinary_priority(), av.open(str(path), "w", container_options=clip.container_options) as container:
         container.metadata.update(clip.tags)
         stream = container.add_stream(clip.codec, rate=RATE)
         stream.width, stream.height = clip.size

@@ -1,5 +1,6 @@
 """Workers end, hang, grow and lie; who asks them gets an error, and the next one gets an answer."""
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -157,19 +158,16 @@ def test_those_in_a_hurry_go_first() -> None:
 
 def test_a_photo_that_takes_long_does_not_stop_others() -> None:
     pool = Pool(1, spare=2)
-    pool.warm_up()
     ask(pool, bad_tasks.echo, 1)
-    with ThreadPoolExecutor(8) as threads:
+    with ThreadPoolExecutor(8) as threads, contextlib.closing(pool):
         slow = [threads.submit(ask, pool, bad_tasks.spin, 300.0, seconds=300, hurry=True) for _ in range(3)]
         time.sleep(1.0)
         began = time.monotonic()
         assert ask(pool, bad_tasks.echo, "quick", hurry=True) == "quick"
         assert time.monotonic() - began < 60, "started beside the slow ones, or in the place of the slowest"
         more = [threads.submit(ask, pool, bad_tasks.spin, 300.0, seconds=300, hurry=True) for _ in range(2)]
-        try:
-            assert ask(pool, bad_tasks.echo, "quick", hurry=True) == "quick", "in the place of one that took long"
-        finally:
-            pool.close()
+        assert ask(pool, bad_tasks.echo, "quick", hurry=True) == "quick", "in the place of one that took long"
+        pool.close()
         ended = [one.exception() for one in (*slow, *more)]
     assert all(isinstance(error, (TookTooLong, WorkerEnded)) for error in ended)
     assert any(isinstance(error, TookTooLong) for error in ended)

@@ -30,8 +30,9 @@ def never() -> bool:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())  # an app of another test may still run
     yield
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("popscore")]
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("popscore")]
 
 
 def test_all_items_come() -> None:
