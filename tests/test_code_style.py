@@ -13,3 +13,10 @@ CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
 def test_check_is_clean(check: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_test_depends_on_which_ran_before() -> None:
+    """A browser leaves a running event loop in the thread of the tests: `own_loop` has a thread of its own."""
+    calls = ("asyncio" + ".run(", "anyio" + ".run(")
+    files = [file for file in (ROOT / "tests").rglob("*.py") if file.name not in {"own_loop.py", "test_code_style.py"}]
+    assert [file.name for file in files if any(call in file.read_text(encoding="utf-8") for call in calls)] == []

@@ -1,7 +1,6 @@
 """The app from outside: its endpoints over HTTP, its MCP tools, what it refuses, what it never does."""
 
 import ast
-import asyncio
 import base64
 import json
 import re
@@ -9,7 +8,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
+from own_loop import run_async
 from PIL import Image
 from running_app import ROOT, app_process, running_app
 
@@ -257,9 +256,7 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             ranked = await session.call_tool("rank_images", {"files": [photo, photo]})
             return tools, await session.call_tool("model_info", {}), scored, ranked
 
-    # In a thread of its own: where browser tests ran before, this one has an event loop already.
-    with ThreadPoolExecutor(1) as pool:
-        tools, model, scored, ranked = pool.submit(asyncio.run, talk()).result()
+    tools, model, scored, ranked = run_async(talk)
     assert set(tools) == {"score_image", "rank_images", "rank_video", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]

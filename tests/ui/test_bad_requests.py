@@ -1,6 +1,5 @@
 """No request makes the server fail, and none is read that is too large."""
 
-import asyncio
 import json
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from hostile_requests import KINDS, Request, send, send_raw
+from own_loop import run_async
 from running_app import running_app
 
 from popscore.settings import Settings
@@ -87,7 +87,7 @@ def answered(
         sent.append(message)
 
     whole = {"type": "http", "method": "POST", "path": path, "headers": [], **scope}
-    asyncio.run(RefuseBadRequests(app)(whole, receive, keep))  # type: ignore[arg-type]
+    run_async(RefuseBadRequests(app), whole, receive, keep)  # type: ignore[arg-type]
     return sent
 
 

@@ -3,9 +3,9 @@
 import ast
 from typing import Any
 
-import anyio
 import gradio as gr
 import pytest
+from own_loop import run_async
 from running_app import ROOT
 
 from popscore.errors import UnreadableImage
@@ -39,7 +39,7 @@ def test_a_function_of_the_page_answers_with_the_words_of_what_went_wrong() -> N
     assert function.__name__ == "half"
 
     def called(arguments: Any) -> Json:
-        return anyio.run(function, arguments)
+        return run_async(function, arguments)
 
     assert called([0]) == {"number": 0}
     assert called([1]) == {"message": "It is so."}

@@ -1,6 +1,5 @@
 """Every way in which an address can be sent ends at popscore's own downloader, or at a sentence that says why not."""
 
-import asyncio
 import base64
 import json
 import re
@@ -16,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
+from own_loop import run_async
 from running_app import running_app
 from web_server import WebServer, answer, dripping, web_server
 
@@ -90,8 +90,7 @@ def tool(url: str, name: str, **inputs: Any) -> tuple[bool, str]:
             result = await session.call_tool(name, inputs)
             return bool(result.isError), str(getattr(result.content[0], "text", ""))
 
-    with ThreadPoolExecutor(1) as pool:  # browser tests may have left an event loop in this thread
-        return pool.submit(asyncio.run, talk()).result()
+    return run_async(talk)
 
 
 def as_data(content: bytes, kind: str = "image/png") -> str:
