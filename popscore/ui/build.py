@@ -15,6 +15,7 @@ from popscore.settings import Settings
 from popscore.ui.api import add_endpoints
 from popscore.ui.bad_requests import RefuseBadRequests
 from popscore.ui.hosts import OwnHosts, in_front_of_all
+from popscore.ui.kept_messages import keep_messages
 from popscore.ui.kit.address_blocks import AddressBlocks
 from popscore.ui.kit.assets import shared_scripts, styles
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
@@ -86,6 +87,7 @@ def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None
         add_endpoints(door, visits, remembered)
         demo.unload(_ending(visits))
     demo.queue(max_size=_QUEUE_SIZE)
+    keep_messages(demo._queue)
     door.open_in_background()
     return demo
 

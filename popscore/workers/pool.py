@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from popscore.errors import TooBusy
 from popscore.workers.worker import NobodyWaits, Task, TaskFailed, Worker, WorkerEnded
@@ -19,9 +19,22 @@ _SLOW_S = 0.25
 # Where no more may be started, the one that has worked most is given up, if it has worked so long.
 _LONG_S = 2.0
 _LOOK_EACH_S = 0.05
+# Who is in a hurry goes before those who came up to so much earlier. So galleries go on where single photos never end.
+_HEAD_START_S = 5.0
 # A worker that nobody needed for so long is ended, or replaced if it has kept much of the memory that it needed once.
 _REST_S = 20.0
 _LOG = logging.getLogger("popscore")
+
+
+class _Place(NamedTuple):
+    """In the line for a worker; the smallest is next."""
+
+    since_s: float  # by the clock of `time.monotonic`; earlier by the head start for those in a hurry
+    number: int
+    hurry: bool
+
+    def has_waited_long(self) -> bool:
+        return time.monotonic() - self.since_s > _HEAD_START_S
 
 
 class Pool:
@@ -46,7 +59,7 @@ class Pool:
         self.first: Task | None = None
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._line: list[tuple[bool, int]] = []  # a heap: those in a hurry first, then in the order they came
+        self._line: list[_Place] = []  # a heap
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
@@ -70,7 +83,7 @@ class Pool:
             arguments: what it gets behind its `report`.
             seconds: wall time for the task; waiting for a worker does not count.
             silent_seconds: wall time without a report of progress; as `seconds` by default.
-            hurry: go before those who are not.
+            hurry: go before those who are not and came less than 5 s earlier.
             cancelled: asked often; once it answers True the task is given up.
             on_progress: called with how much is done, of how much.
 
@@ -117,13 +130,13 @@ class Pool:
         with self._changed:
             if len(self._line) >= self._most_waiting:
                 raise TooBusy("The server has too much to do. Try again in a minute.")
-            place = (not hurry, next(self._numbers))
+            place = _Place(time.monotonic() - hurry * _HEAD_START_S, next(self._numbers), hurry)
             heapq.heappush(self._line, place)
             try:
                 while True:
                     if self._closed:
                         raise WorkerEnded
-                    worker = self._free(hurry) if self._line[0] == place else None
+                    worker = self._free(place) if self._is_next(place) else None
                     if worker is not None:
                         self._busy.add(worker)
                         return worker
@@ -135,11 +148,20 @@ class Pool:
                 heapq.heapify(self._line)
                 self._changed.notify_all()
 
-    def _free(self, hurry: bool) -> Worker | None:
+    def _is_next(self, place: _Place) -> bool:
+        if self._line[0] == place:
+            return True
+        # Only those in a hurry get past tasks that take long.
+        stuck = len(self._busy) >= self._kept
+        return stuck and place.hurry and place == min(one for one in self._line if one.hurry)
+
+    def _free(self, place: _Place) -> Worker | None:
         """A worker without a task, started if there may be one more."""
-        spent_s = {worker: worker.spent_s() for worker in self._busy} if hurry else {}
+        spent_s = {worker: worker.spent_s() for worker in self._busy} if place.hurry else {}
         slow = [worker for worker in spent_s if spent_s[worker] > _SLOW_S]
-        if len(self._busy) - len(slow) >= (self._kept if hurry else self.size):
+        # Who has waited long may have the one that is kept for those in a hurry: they would take it each time.
+        most = self._kept if place.hurry or place.has_waited_long() else self.size
+        if len(self._busy) - len(slow) >= most:
             return None
         if len(self._busy) >= self._kept + self._spare:
             longest = max(slow, key=lambda worker: spent_s[worker])

@@ -156,6 +156,28 @@ def test_those_in_a_hurry_go_first() -> None:
     pool.close()
 
 
+def test_a_gallery_goes_on_while_single_photos_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_HEAD_START_S", 1.0)
+    pool = Pool(1, spare=2)
+    over = threading.Event()
+
+    def one_after_the_other() -> None:
+        while not over.is_set():
+            ask(pool, bad_tasks.wait, 0.05, hurry=True)
+
+    with ThreadPoolExecutor(9) as threads:
+        for _ in range(8):
+            threads.submit(one_after_the_other)
+        time.sleep(0.5)
+        began = time.monotonic()
+        try:
+            assert [threads.submit(ask, pool, bad_tasks.wait, 0.05).result(timeout=20) for _ in range(3)]
+        finally:
+            over.set()
+    assert time.monotonic() - began < 15
+    pool.close()
+
+
 def test_a_photo_that_takes_long_does_not_stop_others() -> None:
     pool = Pool(1, spare=2)
     ask(pool, bad_tasks.echo, 1)
