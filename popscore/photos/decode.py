@@ -233,12 +233,14 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bit(image, name)
     if image.has_transparency_data:
-        if image.mode == "La":
-            image = image.convert("LA")
-        if image.mode != "RGBA":
-            image = image.convert("RGBA")
         flat = Image.new("RGB", image.size, "white")
-        flat.paste(image, mask=image)
+        for top in range(0, image.height, _ROWS):  # in strips, so that there is no third full-size copy
+            strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
+            if strip.mode == "La":
+                strip = strip.convert("LA")
+            if strip.mode != "RGBA":
+                strip = strip.convert("RGBA")
+            flat.paste(strip, (0, top), mask=strip)
         return flat
     return image if image.mode == "RGB" else image.convert("RGB")
 
