@@ -3,11 +3,15 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from popscore import scale
 from popscore.errors import NothingToRank, PopscoreError
 from popscore.models.spec import Json, ModelInfo, ModelSpec
+
+Fault = Literal["almost_black", "one_color", "not_a_photo"]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+"""What may be wrong with a picture, see `popscore.photos.faults`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +24,10 @@ class ScoredPhoto:
         percentile: share of the reference population that scores lower, 0 to 100.
         label, color: name and `#rrggbb` of the score's band.
         width, height: of the upright photo, in pixels.
-        rank: 1 is best among the photos of the same call; a photo alone is first.
+        rank: 1 is best among the photos of the same call; a photo alone is first. Those with a warning come after
+            all others.
+        warning: the picture is almost black, of one colour, or not a photograph but text or a screen; the score
+            of such a picture means nothing. None for all others.
     """
 
     file: str
@@ -31,6 +38,7 @@ class ScoredPhoto:
     width: int
     height: int
     rank: int = 1
+    warning: Fault | None = None
 
     @classmethod
     def of(cls, photo: "ScoredPhoto", **more: Any) -> Self:
@@ -54,6 +62,7 @@ class ScoredPhoto:
             "color": self.color,
             "width": self.width,
             "height": self.height,
+            "warning": self.warning,
         }
 
 
@@ -63,7 +72,10 @@ class RankedPhoto(ScoredPhoto):
 
     Attributes:
         index: which of the photos given it is, from 0; names need not be different.
-        gap: score difference to the next result of the list, at least 0; None for the last result.
+        gap: score difference to the next result of the list, at least 0; None for the last result, and for the last
+            one before those with a warning.
+        tier: 1 is best; the scores of a tier differ by no more than the model's noise, each from each, so the order
+            within it is not to be trusted. Counted over all photos, those that `top` leaves out too.
         too_close: the gap is within the model's noise, so the order of this photo and the next one is
             not to be trusted.
         group: number of the photo's group of near-duplicates, 1 for the group of the best photo; a photo
@@ -74,6 +86,7 @@ class RankedPhoto(ScoredPhoto):
     index: int
     gap: float | None
     too_close: bool
+    tier: int
     group: int | None = None
     group_best: bool | None = None
 
@@ -81,8 +94,11 @@ class RankedPhoto(ScoredPhoto):
         """The result object of every door that ranks."""
         # Not super(): a class with slots is made twice, and super() knows the first one.
         document = ScoredPhoto.to_json(self)
+        warning = document.pop("warning")
         document["gap"] = None if self.gap is None else round(self.gap, 4)
         document["too_close"] = self.too_close
+        document["tier"] = self.tier
+        document["warning"] = warning
         if self.group is not None:
             document["group"] = self.group
             document["group_best"] = self.group_best
@@ -172,7 +188,9 @@ class Ranking:
         }
 
 
-def scored_photo(file: str, score: float, size: tuple[int, int], spec: ModelSpec) -> ScoredPhoto:
+def scored_photo(
+    file: str, score: float, size: tuple[int, int], spec: ModelSpec, warning: Fault | None = None
+) -> ScoredPhoto:
     """A score with its place on the model's scale: percentile, band and colour.
 
     Args:
@@ -180,6 +198,7 @@ def scored_photo(file: str, score: float, size: tuple[int, int], spec: ModelSpec
         score: the model's output.
         size: (width, height) of the upright photo, in pixels.
         spec: of the model.
+        warning: what is wrong with the picture.
     """
     band = scale.band(score)
     return ScoredPhoto(
@@ -190,7 +209,13 @@ def scored_photo(file: str, score: float, size: tuple[int, int], spec: ModelSpec
         color=band.color,
         width=size[0],
         height=size[1],
+        warning=warning,
     )
+
+
+def place_key(photo: ScoredPhoto) -> tuple[bool, float]:
+    """Sorts photos best first: by score, and those with a warning after all others."""
+    return photo.warning is not None, -photo.score
 
 
 def competition_ranks(scores: Sequence[float]) -> list[int]:
@@ -199,11 +224,17 @@ def competition_ranks(scores: Sequence[float]) -> list[int]:
     return [1 + bisect_left(ascending, -score) for score in scores]
 
 
+def ranks_of(photos: Sequence[ScoredPhoto]) -> list[int]:
+    """Rank of each photo, as `competition_ranks`; those with a warning come after all others."""
+    best_first = sorted(map(place_key, photos))
+    return [1 + bisect_left(best_first, place_key(photo)) for photo in photos]
+
+
 def report(model: ModelInfo, outcomes: Iterable[Outcome]) -> Report:
     """Sort outcomes into results, each with its rank, and errors. The order stays as given."""
     outcomes = list(outcomes)
     scored = [outcome for outcome in outcomes if isinstance(outcome, ScoredPhoto)]
-    ranks = competition_ranks([photo.score for photo in scored])
+    ranks = ranks_of(scored)
     return Report(
         model=model,
         results=[replace(photo, rank=rank) for photo, rank in zip(scored, ranks, strict=True)],

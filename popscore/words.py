@@ -3,6 +3,13 @@
 from popscore import scale
 from popscore.models.spec import ModelInfo
 
+# What may be wrong with a picture, by its name in JSON.
+WARNINGS = {
+    "almost_black": "almost black",
+    "one_color": "one colour",
+    "not_a_photo": "not a photograph (text or screen)",
+}
+
 
 def place(percentile: float, info: ModelInfo) -> str:
     """Where a score stands, in words: `more appealing than 72 of 100 …`.
@@ -21,6 +28,33 @@ def of_100(percentile: float) -> str:
     if percentile > 99:
         return "99 of 100"
     return f"{percentile:.0f} of 100"
+
+
+def band_place(label: str, info: ModelInfo) -> str:
+    """What a band means, as a place among other photos: `Good is from 27 to 75 of 100`.
+
+    The words of the bands are given; alone, "Good" and "more appealing than 36 of 100" sound like two opinions.
+
+    Args:
+        label: of the band.
+        info: the model, whose reference population is counted.
+    """
+    at = [one.label for one in scale.BANDS].index(label)
+    spec = info.spec
+    ends = [
+        round(scale.percentile(band.lower, mean=spec.reference_mean, std=spec.reference_std))
+        for band in scale.BANDS[:-1]
+    ]
+    if at == 0:
+        return f"{label} is above {ends[0]} of 100"
+    if at == len(ends):
+        return f"{label} is below {ends[-1]} of 100"
+    return f"{label} is from {ends[at]} to {ends[at - 1]} of 100"
+
+
+def warned(warning: str) -> str:
+    """A warning as a sentence beside the score."""
+    return f"This picture is {WARNINGS[warning]}: its score means nothing, and it comes after all others."
 
 
 def meaning(info: ModelInfo) -> str:

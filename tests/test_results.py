@@ -39,5 +39,5 @@ def test_a_score_has_its_place_on_the_scale_of_its_model() -> None:
 
 def test_a_photo_becomes_a_ranked_one_with_nothing_lost() -> None:
     photo = scored_photo("a.jpg", 1.5, (40, 30), I2PA_SPEC)
-    ranked = RankedPhoto.of(photo, rank=3, index=7, gap=None, too_close=False)
-    assert ranked.to_json() == {**photo.to_json(), "rank": 3, "gap": None, "too_close": False}
+    ranked = RankedPhoto.of(photo, rank=3, index=7, gap=None, too_close=False, tier=2)
+    assert ranked.to_json() == {**photo.to_json(), "rank": 3, "gap": None, "too_close": False, "tier": 2}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import popscore
+from popscore import words
 from popscore.cli.answers import announce, json_text, status
 from popscore.cli.arguments import Commands, add_exact, add_json, whole_number
 from popscore.cli.terminal import Progress, colored, complain, write
@@ -96,9 +97,10 @@ def _text(ranking: Ranking) -> str:
     lines = []
     for photo in _folded(ranking.results):
         label = colored(f"{photo.label:<9}", photo.color)
-        close = "~" if photo.too_close else " "
         below = "    " if photo.group_best is False else ""
-        lines.append(f"{photo.rank:>5}  {photo.score:6.2f}  {label}  {close}  {below}{printable(photo.file)}\n")
+        remark = f"  ({words.WARNINGS[photo.warning]})" if photo.warning else ""
+        file = f"{below}{printable(photo.file)}{remark}"
+        lines.append(f"{photo.rank:>5}  {photo.score:6.2f}  {label}  tier {photo.tier:<3}  {file}\n")
     return "".join(lines)
 
 
@@ -115,8 +117,8 @@ def _remarks(ranking: Ranking) -> Iterator[str]:
     why = f"the scores differ by no more than the model's noise ({ranking.noise:.2f})"
     if not ranking.noise:
         why = "the scores are the same"
-    if any(photo.too_close for photo in ranking.results):
-        yield f"~ too close to call against the next in rank: {why}."
+    if len({photo.tier for photo in ranking.results}) < shown:
+        yield f"Photos of one tier are too close to call: {why}."
     if ranking.cut_gap is not None and ranking.cut_gap <= ranking.noise:
         yield f"The last one shown and the first one left out are too close to call: {why}."
 

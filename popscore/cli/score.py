@@ -34,5 +34,6 @@ def _text(answer: Report) -> str:
     for photo in answer.results:
         label = colored(f"{photo.label:<9}", photo.color)
         place = f"more {answer.model.adjective} than {words.of_100(photo.percentile)}"
-        lines.append(f"{photo.score:6.2f}  {label}  {place:<34}  {printable(photo.file)}\n")
+        remark = f"  ({words.WARNINGS[photo.warning]})" if photo.warning else ""
+        lines.append(f"{photo.score:6.2f}  {label}  {place:<34}  {printable(photo.file)}{remark}\n")
     return "".join(lines)

@@ -11,10 +11,11 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from popscore.errors import ExportFailed, UnreadableImage
 from popscore.files.atomic import failure, replacing
@@ -25,6 +26,9 @@ from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, RankedPhoto, Ranking
 
 Photos = Sequence[NamedPhoto] | None
+Decision = Literal["keep", "reject"]
+Decisions = Mapping[int, Decision]
+"""What a person decided about photos, by their `index`; those without a decision are not in it."""
 Target = str | os.PathLike[str] | BinaryIO
 
 _ZIP_YEARS = (1980, 2107)
@@ -46,7 +50,7 @@ class Exported:
 # --- CSV --------------------------------------------------------------------------------------------
 
 
-def write_csv(ranking: Ranking, target: Target) -> Exported:
+def write_csv(ranking: Ranking, target: Target, *, decisions: Decisions | None = None) -> Exported:
     """Write the results as a table: one row each, the keys of the JSON result as columns.
 
     UTF-8 with a byte order mark, without which Excel takes it for the old Windows encoding and spoils every
@@ -55,11 +59,21 @@ def write_csv(ranking: Ranking, target: Target) -> Exported:
     apostrophe more in front: take one away and the name is exact. Bytes of a name that are no text stay as
     they are (`errors="surrogateescape"`).
 
+    Args:
+        ranking: its `results` are the rows.
+        target: path, or a binary file to write to.
+        decisions: if given, a last column `decision` says keep, reject or nothing.
+
     Raises:
         ExportFailed: it could not be written; a file that was there before is still there.
     """
     rows = [photo.to_json() for photo in ranking.results]
-    columns = list(rows[0]) if rows else _COLUMNS
+    columns = list(rows[0]) if rows else list(_COLUMNS)
+    if decisions is not None:
+        columns.append("decision")
+        rows = [
+            {**row, "decision": decisions.get(photo.index)} for row, photo in zip(rows, ranking.results, strict=True)
+        ]
     text = io.StringIO(newline="")
     table = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     table.writerow(columns)
@@ -70,7 +84,10 @@ def write_csv(ranking: Ranking, target: Target) -> Exported:
     return Exported(written=len(rows))
 
 
-_COLUMNS = ["file", "rank", "score", "percentile", "label", "color", "width", "height", "gap", "too_close"]
+_COLUMNS = (
+    *("file", "rank", "score", "percentile", "label", "color", "width", "height"),
+    *("gap", "too_close", "tier", "warning"),
+)
 
 
 def _cell(value: object) -> object:
@@ -90,10 +107,11 @@ def _as_bytes(text: str) -> bytes:
 
 
 def write_zip(ranking: Ranking, target: Target, *, top: int | None = None, photos: Photos = None) -> Exported:
-    """Write the best photos into a ZIP archive: the files as they are, numbered `01_name.jpg`.
+    """Write the best photos into a ZIP archive: the files as they are, called `01_name.jpg` after their ranks.
 
     Nothing is compressed, photos are already. The same photos give the same bytes. A photo that cannot be
-    read is left out, and its number is not given to another.
+    read is left out, and its number is not given to another. Of two photos that share a rank and a name, the
+    second is called `01_2_name.jpg`.
 
     Args:
         ranking: its `results` are taken in their order.
@@ -106,19 +124,23 @@ def write_zip(ranking: Ranking, target: Target, *, top: int | None = None, photo
             still there.
     """
     best = ranking.results[:top]
-    digits = max(2, len(str(len(best))))
+    digits = max(2, *(len(str(photo.rank)) for photo in best)) if best else 2
+    used: Counter[str] = Counter()
     errors: list[FailedPhoto] = []
     with _written(target) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for number, photo in enumerate(best, start=1):
+            for photo in best:
                 location = _location(photo, photos)
                 try:
                     source = _opened(location, shortened(location.name))
                 except UnreadableImage as error:
                     errors.append(FailedPhoto(file=photo.file, error=error))
                     continue
+                name, rank = file_name(photo.file), f"{photo.rank:0{digits}}"
+                used[f"{rank}_{name}"] += 1
+                again = used[f"{rank}_{name}"]
                 with source:
-                    _store(archive, source, f"{number:0{digits}}_{file_name(photo.file)}")
+                    _store(archive, source, f"{rank}_{name}" if again == 1 else f"{rank}_{again}_{name}")
         if len(errors) == len(best):
             reason = str(errors[0].error) if errors else "There is no photo to put into it."
             raise ExportFailed(f"The ZIP was not written: no photo could be put into it. {reason}")
@@ -151,7 +173,7 @@ def _opened(path: Path, name: str) -> BinaryIO:
 # --- XMP --------------------------------------------------------------------------------------------
 
 
-def write_xmp(ranking: Ranking, *, photos: Photos = None) -> Exported:
+def write_xmp(ranking: Ranking, *, photos: Photos = None, decisions: Decisions | None = None) -> Exported:
     """Write star ratings into side-cars beside the photos; the photos themselves stay as they are.
 
     Each photo has two, `photo.jpg.xmp` and `photo.xmp`, because programs differ, see `popscore.gallery.xmp`. Where
@@ -161,6 +183,7 @@ def write_xmp(ranking: Ranking, *, photos: Photos = None) -> Exported:
     Args:
         ranking: 1 to 5 stars for each of its `results`, by percentile, see `popscore.gallery.xmp.STARS_FROM`.
         photos: those that were ranked; without them a photo lies where its name says.
+        decisions: photos that are rejected here are marked so, with -1 instead of stars.
     """
     done: set[Path] = set()
     errors: list[FailedPhoto] = []
@@ -170,7 +193,7 @@ def write_xmp(ranking: Ranking, *, photos: Photos = None) -> Exported:
             if path in done:
                 continue
             try:
-                _rate(_location(photo, photos), _as_found(path), xmp.stars(photo.percentile))
+                _rate(_location(photo, photos), _as_found(path), _rating(photo, decisions))
                 done.add(path)
             except ExportFailed as error:
                 reasons.append(error)
@@ -178,10 +201,11 @@ def write_xmp(ranking: Ranking, *, photos: Photos = None) -> Exported:
     return Exported(written=len(ranking.results) - len(errors), errors=tuple(errors))
 
 
-def write_xmp_zip(ranking: Ranking, target: Target) -> Exported:
+def write_xmp_zip(ranking: Ranking, target: Target, *, decisions: Decisions | None = None) -> Exported:
     """Write the side-cars of all results into one ZIP archive, to be unpacked beside the photos.
 
-    Of two photos of the same name the second has its side-cars in a folder `2`, and so on.
+    Stars and rejections as `write_xmp`. Of two photos of the same name the second has its side-cars in a folder `2`,
+    and so on.
 
     Raises:
         ExportFailed: it could not be written.
@@ -195,8 +219,13 @@ def write_xmp_zip(ranking: Ranking, target: Target) -> Exported:
             for path in xmp.sidecar_paths(Path(folder) / name):
                 entry = zipfile.ZipInfo(path.as_posix())
                 if entry.filename not in archive.NameToInfo:
-                    archive.writestr(entry, xmp.new_sidecar(xmp.stars(photo.percentile)))
+                    archive.writestr(entry, xmp.new_sidecar(_rating(photo, decisions)))
     return Exported(written=len(ranking.results))
+
+
+def _rating(photo: RankedPhoto, decisions: Decisions | None) -> int:
+    rejected = decisions is not None and decisions.get(photo.index) == "reject"
+    return xmp.REJECTED if rejected else xmp.stars(photo.percentile)
 
 
 def _as_found(sidecar: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The order of photos: ranks, ties, gaps, what is too close to call, and groups of near-duplicates."""
+"""The order of photos: ranks, ties, gaps, tiers of what is too close to call, and groups of near-duplicates."""
 
 from collections.abc import Callable, Iterable, Sequence, Sized
 from itertools import pairwise
@@ -7,7 +7,7 @@ from popscore.errors import InvalidSetting
 from popscore.models.spec import ModelInfo
 from popscore.photos import similarity
 from popscore.photos.sources import NamedPhoto, PhotoSource
-from popscore.results import FailedPhoto, RankedPhoto, Ranking, competition_ranks
+from popscore.results import FailedPhoto, RankedPhoto, Ranking, ScoredPhoto, place_key, ranks_of
 from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 
 
@@ -72,7 +72,7 @@ def rank(
     """Put scored photos in order. Arguments as `rank_images`; nothing is read or scored.
 
     Ranks are those of a competition: equal scores share a rank, and the next rank is left out (1, 1, 3).
-    They count all photos, those that `top` leaves out too.
+    They count all photos, those that `top` leaves out too. Photos with a warning come after all others.
 
     Raises:
         InvalidSetting: `top` is below 1.
@@ -80,16 +80,18 @@ def rank(
     _check_top(top)
     given = list(candidates)
     scored = [(index, found) for index, found in enumerate(given) if isinstance(found, Candidate)]
-    scored.sort(key=lambda item: -item[1].photo.score)  # stable: equal scores stay in the order given
-    ranks = competition_ranks([candidate.photo.score for _, candidate in scored])
+    scored.sort(key=lambda item: place_key(item[1].photo))  # stable: equal scores stay in the order given
+    photos = [candidate.photo for _, candidate in scored]
+    ranks = ranks_of(photos)
     groups = _groups([candidate for _, candidate in scored]) if group_similar else None
     shown = list(range(len(scored)))
     if groups is not None and top is not None:
         shown = _firsts(groups)
     shown, left_out = shown[:top], shown[top:] if top is not None else []
     noise = model.spec.likely_noise
+    tiers = _tiers(photos, noise)
     firsts = set(_firsts(groups)) if groups else set()
-    gaps: list[float | None] = [_gap(scored, a, b) for a, b in pairwise(shown)]
+    gaps = [_gap(photos[a], photos[b]) for a, b in pairwise(shown)]
     results = []
     for place, gap in zip(shown, [*gaps, None], strict=False):
         index, candidate = scored[place]
@@ -100,6 +102,7 @@ def rank(
                 index=index,
                 gap=gap,
                 too_close=gap is not None and gap <= noise,
+                tier=tiers[place],
                 group=groups[place] if groups else None,
                 group_best=place in firsts if groups else None,
             )
@@ -111,20 +114,37 @@ def rank(
         noise=noise,
         total=len(scored),
         scenes=max(groups, default=0) if groups is not None else None,
-        cut_gap=_gap(scored, shown[-1], left_out[0]) if left_out else None,
+        cut_gap=_gap(photos[shown[-1]], photos[left_out[0]]) if left_out else None,
         stopped=stopped,
     )
 
 
-def _gap(scored: Sequence[tuple[int, Candidate]], place: int, lower: int) -> float:
-    return scored[place][1].photo.score - scored[lower][1].photo.score
+def _gap(photo: ScoredPhoto, lower: ScoredPhoto) -> float | None:
+    """Score difference to a photo behind it; None where that one is behind for its warning, not for its score."""
+    if photo.warning is None and lower.warning is not None:
+        return None
+    return photo.score - lower.score
+
+
+def _tiers(best_first: Sequence[ScoredPhoto], noise: float) -> list[int]:
+    """Tier of each photo: the best photo that is in none begins one, and those within the noise below it join."""
+    tiers: list[int] = []
+    first: ScoredPhoto | None = None
+    for photo in best_first:
+        gap = _gap(first, photo) if first else None
+        if gap is None or gap > noise:
+            first = photo
+            tiers.append(tiers[-1] + 1 if tiers else 1)
+        else:
+            tiers.append(tiers[-1])
+    return tiers
 
 
 def _groups(best_first: Sequence[Candidate]) -> list[int]:
     """Group of each photo, counted from 1 in the order of their best photos."""
     # Where scores are equal the picture decides, so that groups do not depend on the order given.
     order = sorted(
-        range(len(best_first)), key=lambda place: (-best_first[place].photo.score, best_first[place].signature)
+        range(len(best_first)), key=lambda place: (place_key(best_first[place].photo), best_first[place].signature)
     )
     founders = similarity.groups(
         [best_first[place].signature for place in order], [best_first[place].taken_s for place in order]

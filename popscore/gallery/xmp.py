@@ -26,6 +26,8 @@ MAX_BYTES = 20_000_000
 _MAX_DEPTH, _MAX_PREFIXES = 200, 1000
 _ENCODINGS = {"UTF-8", "UTF-16", "US-ASCII", "ASCII"}
 
+# What programs write for a photo that was rejected; stars are 1 to 5. Source: XMP specification part 1, xmp:Rating.
+REJECTED = -1
 # Percentile from which a photo has 2, 3, 4 and 5 stars: each star is a fifth of the reference photos.
 STARS_FROM = (20.0, 40.0, 60.0, 80.0)
 
@@ -64,7 +66,7 @@ def with_rating(content: bytes, rating: int) -> bytes:
 
     Args:
         content: the whole side-car.
-        rating: 1 to 5.
+        rating: 1 to 5, or `REJECTED`.
 
     Raises:
         UnknownSidecar: it is not XMP, or holds something that popscore does not understand.

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 # Noise in standard deviations of the reference population, for a model that does not state its own: that of
 # the embedded model.
-_USUAL_NOISE = 0.2
+_USUAL_NOISE = 0.35
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class ModelSpec:
         win_scale: score difference worth one unit of log odds.
         noise: score difference up to which the order of two photos is not to be trusted, as measured by
             tests/benchmarks/score_noise.py: 95 of 100 photos move by no more when they are saved again,
-            made smaller or cut by 2 %. None where it was not measured; see `likely_noise`.
+            made smaller, cut by 2 % or mirrored. None where it was not measured; see `likely_noise`.
         accuracy: measured figures by name.
     """
 

@@ -24,11 +24,12 @@ from popscore.files.sqlite import Database
 from popscore.models.spec import ModelInfo
 from popscore.photos.similarity import SIGNATURE_BYTES
 from popscore.photos.sources import PhotoSource
+from popscore.results import FAULTS
 from popscore.scoring.cache_file import SCHEMA, prune
 from popscore.scoring.scorer import Content
 
-# Raise it when decoding, preprocessing or the signature change, so that old scores are not used any more.
-SCORING_VERSION = 1
+# Raise it when decoding, preprocessing, the signature or the warnings change, so that old scores are not used any more.
+SCORING_VERSION = 2
 # As git does: a file that changed in the last seconds may change again without a new time, because file
 # systems store times in steps of up to 2 s.
 _RACY_NS = 2_000_000_000
@@ -97,9 +98,9 @@ class SqliteScoreCache:
         if row is None:
             return None
         self.hits += 1
-        if row[5] != self._today:
+        if row[6] != self._today:
             self._used_scores.append(self._key(content))
-        return Content(*row[:5])
+        return Content(*row[:6])
 
     def put(self, photo: PhotoSource, content: Content) -> None:
         """Remember what was found out, unless the file has changed since `get`."""
@@ -111,7 +112,7 @@ class SqliteScoreCache:
             return
         if not known.settled and _hashed_content(path) != known.content:
             return
-        row = (content.score, content.width, content.height, content.signature, content.taken_s)
+        row = (content.score, content.width, content.height, content.signature, content.taken_s, content.warning)
         with self._lock:
             self._new_scores.append((self._key(known.content), *row, self._today))
             full = len(self._new_scores) >= _BATCH
@@ -148,7 +149,8 @@ class SqliteScoreCache:
                 with self._lock:
                     self._new_files.append((key, *found, content, self._today))
         score = self._read(
-            "SELECT score, width, height, signature, taken_s, used FROM scores WHERE key = ?", self._key(content)
+            "SELECT score, width, height, signature, taken_s, warning, used FROM scores WHERE key = ?",
+            self._key(content),
         )
         if score is None or not _is_sound(score):
             self._seen[path] = _Known(found, content, settled)
@@ -182,7 +184,7 @@ class SqliteScoreCache:
         def write(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?)", scores)
+                connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)", scores)
                 connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files)
                 for table, column, keys in (("scores", "key", used_scores), ("files", "path", used_files)):
                     update = f"UPDATE {table} SET used = ? WHERE {column} = ?"  # noqa: S608  fixed words
@@ -213,7 +215,7 @@ class SqliteScoreCache:
 
 
 def _is_sound(row: _Row) -> bool:
-    score, width, height, signature, taken_s, _used = row
+    score, width, height, signature, taken_s, warning, _used = row
     return (
         isinstance(score, float)
         and math.isfinite(score)
@@ -221,6 +223,7 @@ def _is_sound(row: _Row) -> bool:
         and isinstance(signature, bytes)
         and len(signature) == SIGNATURE_BYTES
         and (taken_s is None or (isinstance(taken_s, float) and math.isfinite(taken_s)))
+        and (warning is None or warning in FAULTS)
     )
 
 

@@ -12,11 +12,12 @@ FILE_NAME = "scores.sqlite"
 MAX_ROWS = 200_000  # of each table; about 60 MB together
 SCHEMA = Schema(
     application_id=0x706F7073,  # "pops"
-    version=1,
+    version=2,
     tables=("scores", "files"),
     create="""
 CREATE TABLE IF NOT EXISTS scores (
-    key BLOB PRIMARY KEY, score REAL, width INTEGER, height INTEGER, signature BLOB, taken_s REAL, used INTEGER
+    key BLOB PRIMARY KEY, score REAL, width INTEGER, height INTEGER, signature BLOB, taken_s REAL, warning TEXT,
+    used INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, content BLOB, used INTEGER

@@ -15,8 +15,9 @@ from popscore.models import LoadedModel, load_model
 from popscore.models.preprocess import Box, enough_pixels, to_input
 from popscore.models.session import Prediction
 from popscore.photos import decode, similarity
+from popscore.photos.faults import fault
 from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
-from popscore.results import FailedPhoto, Outcome, ScoredPhoto, scored_photo
+from popscore.results import FailedPhoto, Fault, Outcome, ScoredPhoto, scored_photo
 from popscore.settings import Settings
 
 # Photos handed to the workers and not yet given out, per worker: a slow one does not stop the others at once.
@@ -47,6 +48,7 @@ class Content:
         score: by one model, see `ScoreCache`.
         width, height: of the upright photo, in pixels.
         signature, taken_s: as in `Candidate`.
+        warning: as in `ScoredPhoto`.
     """
 
     score: float
@@ -54,6 +56,7 @@ class Content:
     height: int
     signature: bytes
     taken_s: float | None
+    warning: Fault | None = None
 
 
 class ScoreCache(Protocol):
@@ -185,10 +188,10 @@ class Scorer:
         decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
         score = self.predict(decoded.pixels).score
         signature = similarity.signature(decoded.pixels)
-        return Content(score, decoded.width, decoded.height, signature, decoded.taken_s)
+        return Content(score, decoded.width, decoded.height, signature, decoded.taken_s, fault(decoded.pixels))
 
     def _candidate(self, name: str, content: Content) -> Candidate:
-        photo = scored_photo(name, content.score, (content.width, content.height), self._spec)
+        photo = scored_photo(name, content.score, (content.width, content.height), self._spec, content.warning)
         return Candidate(photo, content.signature, content.taken_s)
 
 

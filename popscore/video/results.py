@@ -26,11 +26,14 @@ class RankedFrame(ScoredPhoto):
     def to_json(self) -> Json:
         """The result object of every door that gives frames."""
         # Not super(): a class with slots is made twice, and super() knows the first one.
+        document = ScoredPhoto.to_json(self)
+        warning = document.pop("warning")
         return {
-            **ScoredPhoto.to_json(self),
+            **document,
             "frame_index": self.frame_index,
             "time_s": round(self.time_s, 3),
             "image": None if self.image is None else str(self.image),
+            "warning": warning,
         }
 
 

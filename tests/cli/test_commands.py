@@ -52,7 +52,7 @@ def test_score_json(run: Run, folder: Path) -> None:
         "notice": None,
     }
     first = document["results"][0]
-    assert list(first) == ["file", "rank", "score", "percentile", "label", "color", "width", "height"]
+    assert list(first) == ["file", "rank", "score", "percentile", "label", "color", "width", "height", "warning"]
     assert first == {
         "file": "dark.png",
         "rank": 3,
@@ -62,6 +62,7 @@ def test_score_json(run: Run, folder: Path) -> None:
         "color": "#F59E0B",
         "width": 60,
         "height": 40,
+        "warning": "almost_black",
     }
     assert [(photo["file"], photo["rank"]) for photo in document["results"][1:]] == [("bright.png", 1), ("twin.png", 1)]
     assert document["errors"] == []
@@ -71,8 +72,9 @@ def test_score_text(run: Run, folder: Path) -> None:
     found = run("score", "dark.png", "./bright.png", cwd=folder, **TINY)
     assert (found.status, found.err) == (0, "")
     dark, bright = found.out.splitlines()
-    assert dark.split() == ["0.16", "Fair", "more", "popular", "than", "4", "of", "100", "dark.png"]
-    assert bright.startswith("  3.92  Good") and bright.endswith("./bright.png")
+    assert dark.split()[:8] == ["0.16", "Fair", "more", "popular", "than", "4", "of", "100"]
+    assert dark.endswith("  dark.png  (almost black)")
+    assert bright.startswith("  3.92  Good") and bright.endswith("./bright.png  (one colour)")
     assert "\x1b" not in found.out  # no colours for a pipe
 
 

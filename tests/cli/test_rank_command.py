@@ -161,21 +161,21 @@ def test_no_permission_as_anybody(
 def test_text_for_a_pipe(run: Run, good: Path) -> None:
     found = run("rank", "g", cwd=good, **TINY)
     assert (found.status, found.err) == (0, "")
-    assert [line.split() for line in found.out.splitlines()] == [
-        ["1", "3.92", "Good", "g/bright.png"],
-        ["2", "2.01", "Good", "g/middle.png"],
-        ["3", "0.16", "Fair", "g/dark.png"],
+    assert [line.split()[:6] for line in found.out.splitlines()] == [
+        ["1", "3.92", "Good", "tier", "1", "g/bright.png"],
+        ["2", "2.01", "Good", "tier", "2", "g/middle.png"],
+        ["3", "0.16", "Fair", "tier", "3", "g/dark.png"],
     ]
     assert "\x1b" not in found.out
 
 
-def test_ties_and_what_is_too_close_are_marked(run: Run, good: Path) -> None:
+def test_ties_and_tiers_are_shown(run: Run, good: Path) -> None:
     shutil.copy(good / "g/dark.png", good / "g/dark2.png")
     found = run("rank", "g", cwd=good, **TINY)
     lines = [line.split() for line in found.out.splitlines()]
     assert [line[0] for line in lines] == ["1", "2", "3", "3"]
-    assert [("~" in line) for line in lines] == [False, False, True, False]
-    assert "popscore: ~ too close to call against the next in rank: the scores " in found.err
+    assert [line[4] for line in lines] == ["1", "2", "3", "3"]
+    assert "popscore: Photos of one tier are too close to call: the scores " in found.err
     top = run("rank", "--top", "3", "g", cwd=good, **TINY)
     assert "The last one shown and the first one left out are too close to call" in top.err
 
@@ -187,7 +187,7 @@ def test_groups_are_folded(run: Run, good: Path, cat: Path) -> None:
     darker.save(good / "g" / "cat2.png")
     Image.new("RGB", (60, 40), (107,) * 3).save(good / "g" / "between.png")  # between the two cats
     found = run("rank", "--group-similar", "g", cwd=good, **TINY)
-    names = [line[24:] for line in found.out.splitlines()]
+    names = [line[33:] for line in found.out.splitlines()]
     at = names.index(next(name for name in names if "g/cat.png" in name))
     assert names[at + 1].startswith("    ") and names[at + 1].endswith("g/cat2.png")
     assert [name for name in names if name.startswith("      ")] == [names[at + 1]]
@@ -199,7 +199,7 @@ def test_groups_are_folded(run: Run, good: Path, cat: Path) -> None:
 
 def test_top_says_what_it_leaves_out(run: Run, good: Path) -> None:
     found = run("rank", "--top", "1", "g", cwd=good, **TINY)
-    assert found.out.split() == ["1", "3.92", "Good", "g/bright.png"]
+    assert found.out.split()[:6] == ["1", "3.92", "Good", "tier", "1", "g/bright.png"]
     assert found.err == "popscore: 3 photos; shown: the best 1.\n"
     assert run("rank", "--top", "9", "g", cwd=good, **TINY).err == ""
 

@@ -51,7 +51,7 @@ def test_csv_has_the_keys_of_the_json_as_columns(folder: Path) -> None:
         assert list(row) == list(expected)
         words = {"True": "TRUE", "False": "FALSE", "None": ""}
         assert row == {key: words.get(str(value), str(value)) for key, value in expected.items()}
-    assert b'"a.jpg",1,3.0,50.0,"Good","#3B82F6",96,64,1.0,"FALSE"\r\n' in content  # numbers stay numbers
+    assert b'"a.jpg",1,3.0,50.0,"Good","#3B82F6",96,64,1.0,"FALSE",1,""\r\n' in content  # numbers stay numbers
     assert b",-1.0," in write_and_read(ranking("a.jpg", score=-1.0))
 
 
@@ -90,6 +90,38 @@ def test_half_a_letter_does_not_stop_a_csv() -> None:
 
 
 # --- ZIP ---------------------------------------------------------------------------------------------
+
+
+def test_csv_says_what_was_decided() -> None:
+    found = ranking("a.jpg", "b.jpg", "c.jpg")
+    target = io.BytesIO()
+    write_csv(found, target, decisions={0: "keep", 2: "reject"})
+    rows = rows_of(target.getvalue())
+    assert [row["decision"] for row in rows] == ["keep", "", "reject"]
+    assert list(rows[0])[-1] == "decision"
+
+
+def test_numbers_in_a_zip_are_ranks(folder: Path) -> None:
+    found = ranking("a.jpg", "b.jpg", "c.jpg")
+    chosen = [replace(found.results[0], rank=7), replace(found.results[1], rank=7), replace(found.results[2], rank=112)]
+    write_zip(replace(found, results=chosen), "out.zip")
+    assert zipfile.ZipFile("out.zip").namelist() == ["007_a.jpg", "007_b.jpg", "112_c.jpg"]
+
+
+def test_photos_of_one_rank_and_one_name_are_all_in_the_zip(folder: Path) -> None:
+    found = ranking("a.jpg")
+    twin = replace(found.results[0])
+    write_zip(replace(found, results=[twin, twin, twin]), "out.zip")
+    assert zipfile.ZipFile("out.zip").namelist() == ["01_a.jpg", "01_2_a.jpg", "01_3_a.jpg"]
+
+
+def test_rejected_photos_have_no_stars() -> None:
+    target = io.BytesIO()
+    write_xmp_zip(ranking("a.jpg", "b.jpg", percentile=90), target, decisions={0: "keep", 1: "reject"})
+    with zipfile.ZipFile(target) as archive:
+        assert rating_of(archive.read("a.jpg.xmp")) == ["5"]
+        assert rating_of(archive.read("b.jpg.xmp")) == ["-1"]
+        assert rating_of(archive.read("b.xmp")) == ["-1"]
 
 
 def test_zip_holds_the_originals_numbered(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import zlib
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from popscore.errors import InvalidSetting, UnreadableImage
 from popscore.gallery.ranking import rank, rank_images
 from popscore.models import ModelInfo, ModelSpec
 from popscore.photos.similarity import SIGNATURE_BYTES
+from popscore.results import Fault
 
 SPEC = ModelSpec(name="made up", kind="appeal", input_size=(32, 32), noise=0.25)
 MODEL = ModelInfo(spec=SPEC, source="file", sha256="0" * 64)
@@ -26,8 +28,17 @@ def picture(seed: int) -> bytes:
     return np.random.default_rng(seed).integers(0, 256, SIGNATURE_BYTES, dtype=np.uint8).tobytes()
 
 
-def candidate(file: str, score: float, *, looks: int | None = None, taken_s: float | None = None) -> Candidate:
-    photo = ScoredPhoto(file=file, score=score, percentile=50, label="Good", color="#3B82F6", width=4, height=3)
+def candidate(
+    file: str,
+    score: float,
+    *,
+    looks: int | None = None,
+    taken_s: float | None = None,
+    warning: Fault | None = None,
+) -> Candidate:
+    photo = ScoredPhoto(
+        file=file, score=score, percentile=50, label="Good", color="#3B82F6", width=4, height=3, warning=warning
+    )
     return Candidate(photo, picture(zlib.crc32(file.encode()) if looks is None else looks), taken_s)
 
 
@@ -75,6 +86,54 @@ def test_noise_of_a_model_that_does_not_state_it() -> None:
     silent = replace(MODEL, spec=replace(SPEC, noise=None, reference_std=2.0))
     assert 0 < silent.spec.likely_noise < 1
     assert replace(SPEC, noise=None, reference_std=4.0).likely_noise == 2 * silent.spec.likely_noise
+
+
+# --- tiers and warnings ------------------------------------------------------------------------------
+
+
+def test_a_tier_has_no_two_that_can_be_told_apart() -> None:
+    noise = MODEL.spec.likely_noise
+    scores = np.random.default_rng(3).normal(3, 1.5, 300)
+    ranking = ranked([float(score) for score in scores])
+    tiers = [photo.tier for photo in ranking.results]
+    assert tiers == sorted(tiers) and set(tiers) == set(range(1, max(tiers) + 1))
+    for tier in set(tiers):
+        inside = [photo.score for photo in ranking.results if photo.tier == tier]
+        assert max(inside) - min(inside) <= noise, "each with each, not as a chain"
+    firsts = [next(photo.score for photo in ranking.results if photo.tier == tier) for tier in sorted(set(tiers))]
+    assert all(a - b > noise for a, b in pairwise(firsts))
+
+
+def test_tiers_count_all_photos_also_where_few_are_shown() -> None:
+    whole = ranked([5.0, 4.9, 3.0, 1.0])
+    assert [photo.tier for photo in whole.results] == [1, 1, 2, 3]
+    assert [photo.tier for photo in ranked([5.0, 4.9, 3.0, 1.0], top=3).results] == [1, 1, 2]
+
+
+def test_photos_with_a_warning_come_after_all_others() -> None:
+    ranking = rank(
+        [
+            candidate("black", 5.0, looks=1, warning="almost_black"),
+            candidate("poor", -2.0, looks=2),
+            candidate("page", 6.0, looks=3, warning="not_a_photo"),
+            candidate("good", 3.0, looks=4),
+        ],
+        MODEL,
+        group_similar=True,
+    )
+    assert [photo.file for photo in ranking.results] == ["good", "poor", "page", "black"]
+    assert [photo.rank for photo in ranking.results] == [1, 2, 3, 4]
+    assert [photo.gap for photo in ranking.results] == [5.0, None, 1.0, None]
+    assert [photo.too_close for photo in ranking.results] == [False] * 4
+    assert [photo.tier for photo in ranking.results] == [1, 2, 3, 4]
+    assert [photo.group for photo in ranking.results] == [1, 2, 3, 4]
+    assert [photo.to_json()["warning"] for photo in ranking.results] == [None, None, "not_a_photo", "almost_black"]
+
+
+def test_a_photo_with_a_warning_is_never_the_best_of_its_scene() -> None:
+    pair = [candidate("black", 5.0, looks=1, warning="almost_black"), candidate("seen", 1.0, looks=1)]
+    ranking = rank(pair, MODEL, group_similar=True)
+    assert [(photo.file, photo.group_best) for photo in ranking.results] == [("seen", True), ("black", False)]
 
 
 def test_failures_beside_results() -> None:
@@ -213,6 +272,8 @@ def test_json() -> None:
         "height": 3,
         "gap": 1.7654,
         "too_close": False,
+        "tier": 1,
+        "warning": None,
     }
     assert document["results"][1]["gap"] is None
     assert document["errors"] == [

@@ -100,7 +100,7 @@ def test_another_model_or_way_of_decoding_knows_nothing(
     assert opened(exact=True).get(photo) is None
     other = popscore.load_scorer(Settings(model_path=described_model))
     assert SqliteScoreCache(file, model=other.model, exact=False, max_bytes=10**7).get(photo) is None
-    monkeypatch.setattr(cache_module, "SCORING_VERSION", 2)
+    monkeypatch.setattr(cache_module, "SCORING_VERSION", cache_module.SCORING_VERSION + 1)
     assert opened().get(photo) is None
 
 
@@ -188,6 +188,8 @@ def test_numbers_of_odd_file_systems(
         ("signature", "text"),
         ("taken_s", math.inf),
         ("taken_s", "x"),
+        ("warning", "ugly"),
+        ("warning", 1),
     ],
 )
 def test_a_nonsense_row_is_replaced(

@@ -38,6 +38,7 @@ def test_score(scorer: Scorer, greys: list[Path]) -> None:
         color="#3B82F6",
         width=40,
         height=30,
+        warning="one_color",
     )
     assert scored.rank == 1  # a photo alone
 

@@ -34,7 +34,7 @@ def made(path: Path, value: int) -> Path:
 def content(candidate: Candidate) -> Content:
     """What a cache remembers of this candidate."""
     photo = candidate.photo
-    return Content(photo.score, photo.width, photo.height, candidate.signature, candidate.taken_s)
+    return Content(photo.score, photo.width, photo.height, candidate.signature, candidate.taken_s, photo.warning)
 
 
 def remember(cache: SqliteScoreCache, scorer: popscore.Scorer, *photos: Path) -> list[Candidate]:

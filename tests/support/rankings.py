@@ -46,6 +46,7 @@ def ranking(*files: str, score: float = 3.0, percentile: float = 50.0) -> Rankin
             index=number,
             gap=1.0 if number + 1 < len(files) else None,
             too_close=False,
+            tier=number + 1,
         )
         for number, file in enumerate(files)
     ]

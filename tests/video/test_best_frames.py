@@ -102,7 +102,7 @@ def test_the_json_document(film: Path, scorer: Scorer) -> None:
     result = document["results"][0]
     assert list(result) == [
         *("file", "rank", "score", "percentile", "label", "color", "width", "height"),
-        *("frame_index", "time_s", "image"),
+        *("frame_index", "time_s", "image", "warning"),
     ]
     assert (result["file"], result["image"], result["width"], result["height"]) == ("my film.mp4", None, *SIZE)
 

@@ -45,7 +45,7 @@ def explanation(photo: ScoredPhoto, info: ModelInfo) -> Explanation:
         photo: with its score.
         info: the model that gave it.
     """
-    return Explanation(_score(photo), _place(photo, info), _curve(photo, info), _meaning(info))
+    return Explanation(_score(photo, info), _place(photo, info), _curve(photo, info), _meaning(info))
 
 
 def on_the_scale_of_i2pa(info: ModelInfo) -> bool:
@@ -56,16 +56,24 @@ def on_the_scale_of_i2pa(info: ModelInfo) -> bool:
     )
 
 
-def _score(photo: ScoredPhoto) -> str:
+def _score(photo: ScoredPhoto, info: ModelInfo) -> str:
+    noise = info.spec.likely_noise
     return (
         f'<p class="ps-score"><span class="ps-number">{photo.score:.2f}</span>'
+        f'<span class="ps-noise" title="Harmless changes, such as mirroring, move the score by up to so much.">'
+        f"&#177; {noise:.1f}</span>"
         f'<span class="ps-chip {css_class(photo.label)}"><i></i>{photo.label}</span></p>'
     )
 
 
 def _place(photo: ScoredPhoto, info: ModelInfo) -> str:
+    """The place first, then what the word stands for; what is wrong with the picture before both."""
     place = words.place(photo.percentile, info)
-    return f'<p class="ps-place">{in_html(place[0].upper() + place[1:])}.</p>'
+    warning = f'<p class="ps-warning">{in_html(words.warned(photo.warning))}</p>' if photo.warning else ""
+    return (
+        f'{warning}<p class="ps-place">{in_html(place[0].upper() + place[1:])}. '
+        f"<span>{in_html(words.band_place(photo.label, info))}.</span></p>"
+    )
 
 
 def _meaning(info: ModelInfo) -> str:
