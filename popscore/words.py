@@ -1,5 +1,7 @@
 """Sentences that more than one door says."""
 
+from collections.abc import Sequence
+
 from popscore import scale
 from popscore.models.spec import ModelInfo
 
@@ -99,3 +101,16 @@ def verdict(name_a: str, score_a: float, name_b: str, score_b: float, info: Mode
     if score_a - score_b <= info.spec.likely_noise:
         return f"Too close to call: {sentence}, but their scores differ by no more than the model's noise."
     return f"{sentence}."
+
+
+def verdict_of_places(scores: Sequence[float], info: ModelInfo) -> str:
+    """Which of the photos side by side is the best one, by its place, and how sure that is against the second best.
+
+    Args:
+        scores: two to four, from left to right, by the same model.
+        info: that model.
+    """
+    places = ("Left", "Right") if len(scores) == 2 else tuple(f"Photo {number}" for number in range(1, len(scores) + 1))
+    best_first = sorted(range(len(scores)), key=lambda place: -scores[place])
+    first, second = best_first[:2]
+    return verdict(places[first], scores[first], places[second], scores[second], info)

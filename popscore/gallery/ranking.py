@@ -68,11 +68,15 @@ def rank(
     top: int | None = None,
     group_similar: bool = False,
     stopped: bool = False,
+    burst_s: float = similarity.BURST_S,
 ) -> Ranking:
     """Put scored photos in order. Arguments as `rank_images`; nothing is read or scored.
 
     Ranks are those of a competition: equal scores share a rank, and the next rank is left out (1, 1, 3).
     They count all photos, those that `top` leaves out too. Photos with a warning come after all others.
+
+    Args:
+        burst_s: as `similarity.groups`.
 
     Raises:
         InvalidSetting: `top` is below 1.
@@ -83,7 +87,7 @@ def rank(
     scored.sort(key=lambda item: place_key(item[1].photo))  # stable: equal scores stay in the order given
     photos = [candidate.photo for _, candidate in scored]
     ranks = ranks_of(photos)
-    groups = _groups([candidate for _, candidate in scored]) if group_similar else None
+    groups = _groups([candidate for _, candidate in scored], burst_s) if group_similar else None
     shown = list(range(len(scored)))
     if groups is not None and top is not None:
         shown = _firsts(groups)
@@ -140,14 +144,16 @@ def _tiers(best_first: Sequence[ScoredPhoto], noise: float) -> list[int]:
     return tiers
 
 
-def _groups(best_first: Sequence[Candidate]) -> list[int]:
+def _groups(best_first: Sequence[Candidate], burst_s: float) -> list[int]:
     """Group of each photo, counted from 1 in the order of their best photos."""
     # Where scores are equal the picture decides, so that groups do not depend on the order given.
     order = sorted(
         range(len(best_first)), key=lambda place: (place_key(best_first[place].photo), best_first[place].signature)
     )
     founders = similarity.groups(
-        [best_first[place].signature for place in order], [best_first[place].taken_s for place in order]
+        [best_first[place].signature for place in order],
+        [best_first[place].taken_s for place in order],
+        burst_s=burst_s,
     )
     founder_of = {place: order[founder] for place, founder in zip(order, founders, strict=True)}
     number_of: dict[int, int] = {}

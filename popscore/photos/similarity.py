@@ -26,7 +26,7 @@ _BLUR = 0.9
 # things but for one pair, the highest reach .881, .881, .874 and .857, and the one pair .989.
 _SIMILAR = 0.92
 # Photos taken within seconds of each other may differ more, and after an hour only a copy is the same picture.
-_BURST_S, _BURST_SIMILAR = 10.0, 0.85
+BURST_S, _BURST_SIMILAR = 10.0, 0.85
 _APART_S, _APART_SIMILAR = 3600.0, 0.96
 # Mean differences up to these are changes of exposure and white balance; a step of 1 EV is about 40.
 _MAX_BRIGHTNESS_STEP = 45.0
@@ -56,7 +56,7 @@ def signature(pixels: Image.Image) -> bytes:
     return b"".join([brightness.tobytes(), *cells])
 
 
-def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> list[int]:
+def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None], *, burst_s: float = BURST_S) -> list[int]:
     """Put near-duplicates into groups.
 
     The first photo founds a group; each other one joins the first founder that it resembles, or founds a
@@ -65,6 +65,7 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> list
     Args:
         signatures: of the photos, best first, see `signature`.
         taken_s: when each was taken, in seconds; None where that is not known.
+        burst_s: photos taken within so many seconds of each other may differ more, and still be of one moment.
 
     Returns:
         The founder of each photo's group, as an index; of a founder, its own.
@@ -77,7 +78,7 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> list
     founders = np.arange(len(signatures))
     if len(founders) < 2:
         return founders.tolist()
-    look = _Look(signatures, taken_s)
+    look = _Look(signatures, taken_s, burst_s)
     left = np.arange(len(founders))  # photos that may still found a group, in order
     while len(left):
         rows, left = left[:_ROWS], left[_ROWS:]
@@ -95,7 +96,8 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> list
 class _Look:
     """The pictures as arrays, and the table of their similarities, row by row."""
 
-    def __init__(self, signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> None:
+    def __init__(self, signatures: Sequence[bytes], taken_s: Sequence[float | None], burst_s: float) -> None:
+        self._burst_s = burst_s
         cells = np.frombuffer(b"".join(signatures), np.uint8).reshape(-1, SIGNATURE_BYTES)
         self._brightness = cells[:, :_BRIGHTNESS].reshape(-1, _SIDE, _SIDE)
         self._colors = cells[:, _BRIGHTNESS:]
@@ -133,8 +135,8 @@ class _Look:
     def _needed(self, first: Indices, second: Indices) -> Floats:
         """The similarity that makes each pair near-duplicates, by the time between them."""
         apart_s = np.abs(self._taken_s[first] - self._taken_s[second])  # NaN if not known: no comparison is true
-        needed = np.where(apart_s <= _BURST_S, _BURST_SIMILAR, _SIMILAR)
-        return np.where(apart_s >= _APART_S, _APART_SIMILAR, needed)
+        needed = np.where(apart_s >= _APART_S, _APART_SIMILAR, _SIMILAR)
+        return np.where(apart_s <= self._burst_s, _BURST_SIMILAR, needed)
 
     def _may_match(self, first: Indices, second: Indices) -> Truths:
         """Whether brightness and colours are near enough, and there is something to compare."""

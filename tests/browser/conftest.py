@@ -52,6 +52,28 @@ def visitor(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+def forget(page: Page) -> None:
+    """Nothing that a page keeps in the browser is left to the next one."""
+    page.evaluate(
+        """() => {
+            localStorage.clear();
+            sessionStorage.clear();
+            return new Promise((done) => {
+                const asked = indexedDB.open('popscore', 1);
+                asked.onupgradeneeded = () => asked.transaction.abort();
+                asked.onerror = done;
+                asked.onsuccess = () => {
+                    const stores = [...asked.result.objectStoreNames];
+                    if (!stores.length) return done();
+                    const going = asked.result.transaction(stores, 'readwrite');
+                    for (const store of stores) going.objectStore(store).clear();
+                    going.oncomplete = () => { asked.result.close(); done(); };
+                };
+            });
+        }"""
+    )
+
+
 @pytest.fixture
 def page(visitor: BrowserContext, app_url: str, size: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The open app; a screenshot of how the test left it is kept. The page must not have failed meanwhile."""
@@ -69,7 +91,7 @@ def page(visitor: BrowserContext, app_url: str, size: str, request: pytest.Fixtu
     SCREENSHOTS.mkdir(exist_ok=True)
     name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=size == "phone")
-    page.evaluate("localStorage.clear()")
+    forget(page)
     page.close()
     assert not failures
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []

@@ -7,7 +7,12 @@ from popscore.ui.kit.band_chart import page_bands
 
 _STYLES = ("kit.css", "parts.css", "score.css", "rank.css", "video.css")
 # Each adds to window.popscore; a later one may use what an earlier one has added.
-_SHARED_SCRIPTS = ("parts.js", "bands.js", "files.js", "pictures.js", "gallery.js", "cards.js", "photo_views.js")
+_SHARED_SCRIPTS = (
+    *("parts.js", "bands.js", "files.js", "pictures.js", "saved.js", "shots.js", "shrink.js", "pipeline.js", "zoom.js"),
+    *("grid.js", "photo_views.js", "exports.js"),
+)
+# A library that other people wrote; the page loads it when it first makes a ZIP. Licence beside it.
+_ZIP_LIBRARY = "vendor/client-zip.js"
 
 
 def asset(name: str) -> str:
@@ -26,4 +31,5 @@ def shared_scripts() -> str:
     It is there before any tab is, stands in the page itself, and so needs no address that files are served from.
     """
     scripts = "\n".join(asset(f"kit/{name}") for name in _SHARED_SCRIPTS)
-    return f"<script>window.popscore = {{bands: {json.dumps(page_bands())}}};\n{scripts}</script>"
+    library = json.dumps(asset(_ZIP_LIBRARY)).replace("<", "\\u003c")
+    return f"<script>window.popscore = {{bands: {json.dumps(page_bands())}, zipModule: {library}}};\n{scripts}</script>"

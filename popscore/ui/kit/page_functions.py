@@ -1,7 +1,7 @@
 """What passes between a page's script and the server: functions that the script calls, and values that it watches."""
 
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from inspect import signature
 from typing import Any
 
@@ -25,11 +25,12 @@ class OutOfDate(gr.Error):
 
 def page_function(
     name: str, answer: Callable[..., Json], *, at_once: int
-) -> Callable[[Sequence[Any]], Coroutine[Any, Any, Json]]:
+) -> Callable[[Any], Coroutine[Any, Any, Json]]:
     """A function for `server_functions` of gr.HTML, called in the script as `server.name(…)`.
 
     The arguments arrive as one list, from outside and unchecked. What goes wrong is an answer too, `{"message": …}`:
-    an exception would reach the script without its words. With `stale` the script has to ask for new scores.
+    an exception would reach the script without its words. With `stale` the script has to ask for new scores,
+    with `busy` it may ask again later.
 
     Gradio calls it outside its queue, so it has places of its own. Who waits for one takes no thread from others, and
     leaves the line when the visitor leaves.
@@ -44,14 +45,15 @@ def page_function(
     places = CapacityLimiter(at_once)
     asked = 0
 
-    async def called(arguments: Sequence[Any]) -> Json:
+    async def called(sent: Any) -> Json:
+        arguments = [sent] if isinstance(sent, dict) else sent  # one object alone is sent without its list
         try:
             wanted.bind(*arguments)
         except TypeError:  # too many, too few, or no list
             return {"message": "The page is out of step with the server. Reload it."}
         nonlocal asked
         if asked >= at_once + _MOST_WAITING:
-            return {"message": "The server has too much to do. Try again in a minute."}
+            return {"message": "The server has too much to do. Try again in a minute.", "busy": True}
         asked += 1
         try:
             return await to_thread.run_sync(answer, *arguments, limiter=places)

@@ -1,16 +1,22 @@
-"""The Rank tab: drop many photos, get the best first."""
+"""The Rank tab: drop many photos, get the best first.
+
+The page owns the photos, what was decided about them, and what is done next; this file answers what it asks: one
+photo scored, all of them put in order, a score explained. So a page that lost its connection, or was opened again
+the next day, goes on where it was, and stopping means that it asks no more.
+"""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 
 from popscore import words
 from popscore.gallery import export
-from popscore.gallery.ranking import rank_images
-from popscore.models.spec import Json
+from popscore.gallery.ranking import rank
+from popscore.models.spec import Json, ModelInfo
+from popscore.photos.similarity import BURST_S
 from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, Ranking
 from popscore.scoring.scorer import Candidate, Scorer
@@ -18,25 +24,31 @@ from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.downloads import download_folder, offered
 from popscore.ui.kit.explanation import explanation
-from popscore.ui.kit.gallery_updates import GalleryUpdates
-from popscore.ui.kit.messages import TOLD, refusal
+from popscore.ui.kit.messages import refusal
 from popscore.ui.kit.model_door import ModelDoor
-from popscore.ui.kit.page_functions import OutOfDate, page_function, told
+from popscore.ui.kit.page_functions import OutOfDate, page_function
 from popscore.ui.kit.page_parts import page_parts
 from popscore.ui.kit.previews import data_address
-from popscore.ui.kit.progress import Cancelled, Following, Report
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.sample_photos import sample_photos
+from popscore.ui.kit.sent_results import sent_result, sent_results
 from popscore.ui.kit.uploads import checked_upload, checked_uploads
 from popscore.ui.kit.visits import Visits
 
 _SMALL_SIDE, _LARGE_SIDE = 360, 1600
-_AT_ONCE = 2
-# What a visitor can save: the name it gets, and what writes it.
-_Writer = Callable[[Ranking, Path, Sequence[NamedPhoto]], export.Exported]
-_DOWNLOADS: dict[str, tuple[str, _Writer]] = {
-    "zip": ("popscore.zip", lambda kept, path, photos: export.write_zip(kept, path, photos=photos)),
-    "csv": ("popscore.csv", lambda kept, path, _: export.write_csv(kept, path)),
-    "xmp": ("popscore star ratings.zip", lambda kept, path, _: export.write_xmp_zip(kept, path)),
+# What is left of the shorter side of a photo before it is sent, in sides of the model's input: it keeps the change
+# of a score at a standard deviation of .05, as decoding at reduced size does; see tests/benchmarks/shrink.py.
+_INPUTS_KEPT = 3.5
+# Photos that can be compared at one time, and the longest time within which photos are looked at as one moment.
+_SIDE_BY_SIDE, _MOST_BURST_S = 4, 3600.0
+# What a visitor can save, beside the photos themselves: what it is called, and what writes it.
+_Writer = Callable[[Ranking, Path, export.Decisions], export.Exported]
+_DOWNLOADS: dict[str, tuple[tuple[str, str], _Writer]] = {
+    "csv": (("table", ".csv"), lambda found, path, decisions: export.write_csv(found, path, decisions=decisions)),
+    "xmp": (
+        ("star ratings", ".zip"),
+        lambda found, path, decisions: export.write_xmp_zip(found, path, decisions=decisions),
+    ),
 }
 
 
@@ -47,15 +59,19 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
         remembered: scores of uploads, shared with the endpoints.
     """
     gallery = Gallery(door, visits, remembered)
-    page = gr.HTML(
+    gr.HTML(
         "",
         html_template=asset("rank.html"),
         js_on_load=asset("rank.js"),
         server_functions=[
+            page_function("begin", gallery.begin, at_once=4),
+            page_function("score", gallery.score, at_once=6),
+            page_function("order", gallery.order, at_once=2),
             page_function("preview", gallery.preview, at_once=6),
             page_function("explain", gallery.explain, at_once=4),
             page_function("verdict", gallery.verdict, at_once=4),
             page_function("save", gallery.save, at_once=2),
+            page_function("sample", gallery.sample, at_once=4),
         ],
         label="Rank",
         elem_id="rank",
@@ -65,18 +81,9 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
             "bytes": door.settings.max_image_bytes,
             "small": _SMALL_SIDE,
             "large": _LARGE_SIDE,
+            "burst_s": BURST_S,
         },
     )
-    running = page.submit(
-        gallery.show_ranking,
-        None,
-        page,
-        api_visibility="private",
-        show_progress="hidden",
-        trigger_mode="multiple",  # the page asks once at a time; after a stop the others would wait for ever
-        concurrency_limit=_AT_ONCE,
-    )
-    page.stop(None, None, None, cancels=[running], api_visibility="private")
 
 
 class Gallery:
@@ -85,47 +92,67 @@ class Gallery:
     def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
         self._door, self._visits, self._remembered = door, visits, remembered
 
-    def show_ranking(self, event: gr.EventData) -> Iterator[str]:
-        """Score the photos; give the ranking as it grows."""
-        try:
-            uploads = checked_uploads(event.photos, self._door.settings.max_files)
-            self._visits.uses(photo.location for photo in uploads)
-            scorer = self._door.scorer()
-        except TOLD as error:
-            yield told(error, event.run)
-            return
-        found: list[Candidate | FailedPhoto] = []
-        updates = GalleryUpdates(scorer.model, len(uploads), event.run)
-        scoring = Following(lambda report, cancelled: self._score(uploads, scorer, found, report, cancelled))
-        for done, _ in scoring:
-            yield updates.next(found[:done])
-        try:
-            scoring.result  # noqa: B018 - raises what went wrong in the thread
-        except TOLD as error:
-            yield told(error, event.run)
-            return
-        yield updates.last(found)
+    # --- scores and their order -----------------------------------------------------------------------
 
-    def _score(
-        self,
-        uploads: Sequence[NamedPhoto],
-        scorer: Scorer,
-        found: list[Candidate | FailedPhoto],
-        report: Report,
-        cancelled: Cancelled,
-    ) -> None:
-        candidates = scorer.candidates(uploads, cache=self._remembered.of(scorer.model))
-        with contextlib.closing(candidates):
+    def begin(self) -> Json:
+        """Which model will score, and how many pixels the shorter side of a photo needs to keep for it."""
+        model = self._door.scorer().model
+        return {"model": _known(model), "short_side": math.ceil(_INPUTS_KEPT * min(model.spec.input_size))}
+
+    def score(self, photo: object) -> Json:
+        """The score of an upload. `missing` says that the upload is not there any more and has to be sent again."""
+        (upload,) = checked_uploads([photo], 1)
+        self._visits.uses([upload.location])
+        scorer = self._door.scorer()
+        found = self._found(scorer, [upload])[0]
+        if isinstance(found, Candidate):
+            return {"model": _known(scorer.model), "result": _result(found)}
+        return {"missing": True} if not upload.location.is_file() else {"error": found.to_json()}
+
+    def order(self, photos: object, burst_s: object) -> Json:
+        """Put uploads in order. Photos go by their place in the list that was sent, so nothing but numbers moves.
+
+        Returns:
+            Lists of the same length, best first, of the photos that have a score. The best of a group is the first
+            that has its number. `missing` are those that have to be sent again.
+        """
+        uploads = checked_uploads(photos, self._door.settings.max_files)
+        scorer = self._door.scorer()
+        self._visits.uses(photo.location for photo in uploads)
+        ranking = rank(self._found(scorer, uploads), scorer.model, group_similar=True, burst_s=_burst_s(burst_s))
+        placed = {photo.index for photo in ranking.results}
+        return {
+            "model": _known(scorer.model),
+            "indexes": [photo.index for photo in ranking.results],
+            "ranks": [photo.rank for photo in ranking.results],
+            "groups": [photo.group for photo in ranking.results],
+            "tiers": [photo.tier for photo in ranking.results],
+            "gaps": [None if photo.gap is None else round(photo.gap, 4) for photo in ranking.results],
+            "too_close": [photo.too_close for photo in ranking.results],
+            "missing": [
+                index for index, upload in enumerate(uploads) if index not in placed and not upload.location.is_file()
+            ],
+        }
+
+    def _found(self, scorer: Scorer, uploads: list[NamedPhoto]) -> list[Candidate | FailedPhoto]:
+        """The photos with their scores, which are remembered; it ends when the visitor leaves."""
+        gone = current_asker().gone
+        found: list[Candidate | FailedPhoto] = []
+        with contextlib.closing(scorer.candidates(uploads, cache=self._remembered.of(scorer.model))) as candidates:
             for candidate in candidates:
                 found.append(candidate)
-                report(len(found), len(uploads))
-                if cancelled():
-                    return
+                if gone():
+                    break
+        return found
 
-    # --- asked by the script of the page --------------------------------------------------------------
+    def sample(self) -> Json:
+        """Photos to try the page with."""
+        return {"photos": list(sample_photos())}
+
+    # --- what is shown --------------------------------------------------------------------------------
 
     def preview(self, photo: object, side: object) -> Json:
-        """A small picture of an upload; `image` is null where none can be made."""
+        """A small picture of an upload that the browser cannot show; `image` is null where none can be made."""
         upload = checked_upload(str(photo), None)
         picture = self._door.readers.preview(
             upload,
@@ -135,49 +162,58 @@ class Gallery:
         )
         return {"image": picture and data_address(picture)}
 
-    def explain(self, model: object, photo: object) -> Json:
-        """The explanation of the score of an upload, as parts of HTML."""
-        scorer = self._scorer_of(model)
-        return explanation(self._candidate(scorer, photo).photo, scorer.model).to_json()
+    def explain(self, model: object, result: object) -> Json:
+        """The explanation of a score that the page has, as parts of HTML."""
+        return explanation(sent_result(result), self._model(model)).to_json()
 
-    def verdict(self, model: object, photo_a: object, photo_b: object) -> Json:
-        """Which of two uploads is the better one, in one sentence."""
-        scorer = self._scorer_of(model)
-        a, b = (self._candidate(scorer, photo).photo for photo in (photo_a, photo_b))
-        return {"verdict": words.verdict(a.file, a.score, b.file, b.score, scorer.model)}
+    def verdict(self, model: object, scores: object) -> Json:
+        """Which of the photos that stand side by side, from left to right, is the best one, in one sentence."""
+        known = self._model(model)
+        if not isinstance(scores, list) or not 2 <= len(scores) <= _SIDE_BY_SIDE:
+            raise refusal("Two to four photos can be compared. Pick others.")
+        found = [float(score) for score in scores if isinstance(score, (int, float)) and math.isfinite(score)]
+        if len(found) != len(scores):
+            raise refusal("The scores did not arrive. Reload the page.")
+        return {"verdict": words.verdict_of_places(found, known)}
 
-    def save(self, model: object, kind: object, photos: object, chosen: object) -> Json:
-        """A file with the photos that were chosen, or with their scores."""
-        if str(kind) not in _DOWNLOADS or not isinstance(chosen, list):
+    # --- what is saved --------------------------------------------------------------------------------
+
+    def save(self, kind: object, results: object) -> Json:
+        """A file with what the page knows about its photos: a table, or star ratings."""
+        if str(kind) not in _DOWNLOADS:
             raise refusal("This cannot be saved. Reload the page.")
-        uploads = checked_uploads(photos, self._door.settings.max_files)
-        scorer = self._scorer_of(model)
-        ranking = rank_images(
-            uploads,
-            scorer=scorer,
-            group_similar=True,
-            cancelled=current_asker().gone,
-            cache=self._remembered.of(scorer.model),
-        )
-        wanted = set(map(str, chosen))
-        results = [photo for photo in ranking.results if str(uploads[photo.index].location) in wanted]
-        name, write = _DOWNLOADS[str(kind)]
-        path = download_folder(self._visits) / name
-        done = write(replace(ranking, results=results), path, uploads)
-        return offered(path, " ".join(str(failed.error) for failed in done.errors))
+        photos, decisions = sent_results(results, self._door.settings.max_files)
+        ranking = Ranking(model=self._door.scorer().model, results=photos, errors=[], noise=0, total=len(photos))
+        kept = sum(decision == "keep" for decision in decisions.values())
+        (what, suffix), write = _DOWNLOADS[str(kind)]
+        path = download_folder(self._visits) / f"popscore {what} of {len(photos)}, {kept} kept{suffix}"
+        write(ranking, path, decisions)
+        return offered(path, "")
 
-    def _scorer_of(self, model: object) -> Scorer:
-        """The scorer, if its model is still the one that the page shows scores of."""
-        scorer = self._door.scorer()
-        if scorer.model.sha256 != model:
+    def _model(self, sha256: object) -> ModelInfo:
+        """The model, if it is still the one that the page shows scores of."""
+        model = self._door.scorer().model
+        if model.sha256 != sha256:
             raise OutOfDate
-        return scorer
+        return model
 
-    def _candidate(self, scorer: Scorer, photo: object) -> Candidate:
-        """An upload that the page sent as an object, with its score, which is remembered."""
-        (upload,) = checked_uploads([photo], 1)
-        with contextlib.closing(scorer.candidates([upload], cache=self._remembered.of(scorer.model))) as candidates:
-            found = next(candidates)
-        if isinstance(found, FailedPhoto):
-            raise found.error
-        return found
+
+def _known(model: ModelInfo) -> Json:
+    """What the page needs to know about a model."""
+    return {"sha256": model.sha256, "noise": round(model.spec.likely_noise, 4)}
+
+
+_STAYS = ("file", "score", "percentile", "label", "color", "width", "height", "warning")
+
+
+def _result(found: Candidate) -> Json:
+    """What does not change any more, whatever other photos there are."""
+    known = found.photo.to_json()
+    return {**{key: known[key] for key in _STAYS}, "taken_s": found.taken_s}
+
+
+def _burst_s(asked: object) -> float:
+    """The time within which photos are looked at as one moment, in seconds: as the page asks, or the usual one."""
+    if isinstance(asked, bool) or not isinstance(asked, (int, float)) or not 0 <= asked <= _MOST_BURST_S:
+        return BURST_S
+    return float(asked)

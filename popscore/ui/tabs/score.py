@@ -1,11 +1,15 @@
 """The Score tab: drop a photo, read the answer."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage
+from popscore.files.kinds import READABLE_PHOTOS
+from popscore.foreign_text import shortened
+from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.answer_panel import empty_panel, error_panel, result_panel, waiting_panel
 from popscore.ui.kit.assets import asset
@@ -27,7 +31,13 @@ def build_score_tab(door: ModelDoor, visits: Visits) -> None:
         photo = _photo_area()
         gr.HTML(privacy_line("Scored"), label="Privacy", elem_classes="ps-under")
         answer = gr.HTML(empty_panel(), label="Result", elem_id="answer", elem_classes="ps-answer")
-        strip = gr.HTML(examples_strip(), label="Examples", elem_classes="ps-extras", js_on_load=asset("score.js"))
+        strip = gr.HTML(
+            examples_strip(),
+            label="Examples",
+            elem_classes="ps-extras",
+            js_on_load=asset("score.js"),
+            limits={"bytes": door.settings.max_image_bytes},
+        )
     private: dict[str, Any] = {
         "api_visibility": "private",
         "show_progress": "hidden",
@@ -35,7 +45,7 @@ def build_score_tab(door: ModelDoor, visits: Visits) -> None:
         "concurrency_limit": _AT_ONCE,
     }
     gr.on([photo.input, photo.clear], answers.show_score, photo, [photo, answer], **private)
-    strip.select(answers.show_example, None, [photo, answer], **private)
+    strip.select(answers.show_chosen, None, [photo, answer], **private)
 
 
 def _photo_area() -> PhotoInput:
@@ -80,9 +90,13 @@ class Answers:
         if picture is not None:
             yield picture, gr.skip()
 
-    def show_example(self, event: gr.EventData) -> Iterator[tuple[Any, Any]]:
-        """Score the example that was chosen."""
-        location = example(event.file)
+    def show_chosen(self, event: gr.EventData) -> Iterator[tuple[Any, Any]]:
+        """Score the example that was chosen, or say why a file that the page did not send cannot be scored."""
+        chosen = event._data if isinstance(event._data, dict) else {}
+        if "refused" in chosen:
+            yield None, error_panel(self._refused(chosen))
+            return
+        location = example(chosen.get("file"))
         if location is None:
             yield gr.skip(), gr.skip()
             return
@@ -92,3 +106,10 @@ class Answers:
             yield gr.skip(), result_panel(scorer.score(NamedPhoto(location, location.name)), scorer.model)
         except PopscoreError as error:
             yield gr.skip(), error_panel(error)
+
+    def _refused(self, chosen: Json) -> PopscoreError:
+        name = shortened(Path(str(chosen.get("name") or "The file")).name or "The file")
+        if chosen["refused"] == "size":
+            limit = f"{self._door.settings.max_image_bytes / 1e6:.0f} MB"
+            return ImageTooLarge(f"{name} is too large: the limit is {limit}. Save it smaller.")
+        return UnreadableImage(f"{name} could not be read: it is not a photo. Choose a {READABLE_PHOTOS} file.")

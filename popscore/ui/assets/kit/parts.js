@@ -24,11 +24,18 @@ Object.assign(window.popscore, {
     return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, '0')}`;
   },
 
+  // A score with one decimal, which is all that its noise allows; never rounded up into the next band.
+  shortScore(result) {
+    const rounded = Math.round(result.score * 10) / 10;
+    const band = window.popscore.bands.find((one) => rounded >= (one.from ?? -Infinity));
+    return (band.label === result.label ? rounded : Math.floor(result.score * 10) / 10).toFixed(1);
+  },
+
   // A score with its word, in the colour of its band. `chip` may be one that is there already.
   chip(result, chip = window.popscore.make('span')) {
     const {make, cssOf} = window.popscore;
     chip.className = `ps-chip ${cssOf(result.label)}`;
-    chip.replaceChildren(make('i'), make('b', '', `${result.score.toFixed(2)} ${result.label}`));
+    chip.replaceChildren(make('i'), make('b', '', `${window.popscore.shortScore(result)} ${result.label}`));
     return chip;
   },
 
@@ -37,9 +44,12 @@ Object.assign(window.popscore, {
     const find = (selector) => root.querySelector(selector);
     return {
       find,
-      say(message) {
-        find('.ps-message').textContent = message || '';
-        find('.ps-message').hidden = !message;
+      // A message is an alert unless it is `calm`: something that went as it should.
+      say(message, calm = false) {
+        const line = find('.ps-message');
+        line.setAttribute('role', calm ? 'status' : 'alert');
+        line.textContent = message || '';
+        line.hidden = !message;
       },
       busy(words, share) {
         find('.ps-busy').hidden = words === null;

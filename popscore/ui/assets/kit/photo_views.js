@@ -1,149 +1,269 @@
-// A photo in large with the explanation of its score, and two photos side by side: the two dialogs of a gallery.
+// A photo in large with the explanation of its score, and two to four photos side by side: the dialogs of a gallery.
 
-// `tab` is what the gallery lends: find, limits, pictures, server, state, cards, byId, listed, draw, decide,
-// answered.
+// `tab` is what the gallery lends: find, shots, grid, server, model, listed, draw, decide, change, largeOf, smallOf,
+// noise.
 window.popscore.photoViews = (tab) => {
   const {make, button, chip} = window.popscore;
-  const {find, limits, pictures, server, state} = tab;
+  const {find, shots} = tab;
   const large = find('.pr-large');
   const versus = find('.pr-versus');
   const explained = new Map(); // id -> promise of the parts of its explanation
   let shown = null; // id of the photo in the large view
+  let duel = null; // {sides: [id], waiting: [id], beaten: [id], over}
+  let verdicts = 0;
 
-  function explanation(id) {
-    if (!explained.has(id)) {
-      explained.set(id, server.explain(state.model, state.photos.get(id)).catch(() => ({})));
+  const zoom = window.popscore.zoom(large.querySelector('.pr-stage'), {swipe: (by) => step(by)});
+  const together = window.popscore.zoom(versus.querySelector('.pr-sides'));
+
+  // --- the large view --------------------------------------------------------------------------------
+
+  function explanation(photo) {
+    if (!explained.has(photo.id)) {
+      explained.set(photo.id, tab.server.explain(tab.model(), shots.rows().find((row, at) => shots.placed()[at].id === photo.id)).catch(() => ({})));
     }
-    return explained.get(id);
+    return explained.get(photo.id);
   }
 
   // The parts come from the server as HTML, with all foreign text escaped; until then their place is kept.
-  async function explain(id) {
+  async function explain(photo) {
     const parts = large.querySelectorAll('[data-part]');
     for (const part of parts) part.classList.add('pr-waits');
-    const answer = await explanation(id);
-    if (id !== shown || !tab.answered(answer)) return;
+    const answer = await explanation(photo);
+    if (photo.id !== shown) return;
+    large.querySelector('.pr-silent').textContent = answer.message || '';
     for (const part of parts) {
       part.innerHTML = answer[part.dataset.part] || '';
       part.classList.remove('pr-waits');
     }
   }
 
+  // On a phone, Back leaves a view and not the page.
+  function enter(dialog) {
+    if (dialog.open) return;
+    dialog.showModal();
+    history.pushState({popscore: 'view'}, '');
+  }
+  window.addEventListener('popstate', () => {
+    for (const dialog of [versus, large]) if (dialog.open) dialog.close('back');
+  });
+
   function open(id) {
-    if (shown !== id) explain(shown = id);
-    if (!large.open) large.showModal();
-    tab.draw();
+    const photo = shots.get(id);
+    if (!photo?.result) return;
+    if (shown !== id) {
+      shown = id;
+      explain(photo);
+    }
+    enter(large);
+    draw();
     const list = tab.listed();
-    const next = list[list.findIndex((result) => result.id === id) + 1];
-    if (!next) return;
-    pictures.get(next.id, limits.large); // so that the arrow key does not wait
-    explanation(next.id);
+    const next = list[list.findIndex((one) => one.id === id) + 1];
+    if (next?.result) {
+      tab.largeOf(next); // so that the arrow key does not wait
+      explanation(next);
+    }
   }
 
   function step(by) {
-    const list = tab.listed();
-    const at = list.findIndex((result) => result.id === shown);
+    const list = tab.listed().filter((photo) => photo.result);
+    const at = list.findIndex((photo) => photo.id === shown);
     const to = list[at < 0 ? 0 : at + by];
     if (to) open(to.id);
+    return Boolean(to);
   }
 
-  function otherOf(result) {
+  // A picture of the photo as it is on this machine; what the browser cannot show comes from the server.
+  function picture(photo) {
+    const image = make('img');
+    image.alt = photo.name;
+    image.draggable = false;
+    image.dataset.id = photo.id;
+    tab.smallOf(photo).then((address) => { if (address && !image.src) image.src = address; });
+    tab.largeOf(photo).then((address) => { if (address) image.src = address; });
+    return image;
+  }
+
+  function otherOf(photo) {
     const other = button('', undefined, 'show');
-    other.dataset.id = result.id;
-    other.setAttribute('aria-label', `Rank ${result.rank}: ${result.file}`);
+    other.dataset.id = photo.id;
+    other.dataset.decided = photo.decision || '';
+    other.setAttribute('aria-label', `Rank ${photo.result.rank}: ${photo.name}`);
+    other.setAttribute('aria-current', photo.id === shown);
     const image = make('img');
     image.alt = '';
-    pictures.fill(image, result.id, limits.small);
-    other.append(image, make('span', '', result.score.toFixed(2)));
+    tab.smallOf(photo).then((address) => { if (address) image.src = address; });
+    other.append(image, make('span', '', window.popscore.shortScore(photo.result)));
     return other;
   }
 
   function draw() {
-    const result = shown && tab.byId(shown);
-    if (!result) return;
-    const stage = large.querySelector('.pr-stage');
-    if (stage.firstChild?.dataset.id !== result.id) {
-      stage.replaceChildren(pictures.large(result.id, result.file, limits.large, limits.small));
+    if (duel) drawDuel();
+    const photo = shown && shots.get(shown);
+    if (!photo?.result) return;
+    const pane = large.querySelector('.pr-stage .pr-pane');
+    if (pane.firstChild?.dataset.id !== photo.id) {
+      pane.replaceChildren(picture(photo));
+      zoom.draw();
     }
-    large.querySelector('.pr-place').textContent = `${result.rank} of ${state.results.length}`;
-    large.querySelector('.pr-name').textContent = `${result.file}, ${result.width} x ${result.height}`;
-    large.querySelector('.pr-close-call').hidden = !result.too_close;
-    tab.cards.pressed(large, result.id);
-    const others = state.results.filter((other) => other.group === result.group && other.id !== result.id);
-    large.querySelector('.pr-others').hidden = !others.length;
-    large.querySelector('.pr-others div').replaceChildren(...others.map(otherOf));
+    const ranked = shots.placed();
+    large.querySelector('.pr-place').textContent = `${photo.result.rank} of ${ranked.length}`;
+    large.querySelector('.pr-name').textContent = `${photo.name}, ${photo.width} x ${photo.height}`;
+    const tier = ranked.filter((other) => other.result.tier === photo.result.tier);
+    large.querySelector('.pr-close-call').hidden = tier.length < 2;
+    large.querySelector('.pr-close-call').textContent = `Too close to call among the ${tier.length} of tier ${photo.result.tier}.`;
+    tab.grid.pressed(large, photo.decision);
+    const scene = ranked.filter((other) => shots.sceneOf(other) === shots.sceneOf(photo));
+    const strip = large.querySelector('.pr-others');
+    strip.hidden = scene.length < 2;
+    strip.querySelector('div').replaceChildren(...scene.map(otherOf));
+    large.querySelector('[data-do=duel]').hidden = scene.length < 2;
+    large.querySelector('[data-do=apart]').hidden = scene.length < 2;
   }
 
-  function pick(id) {
-    state.picked = state.picked.includes(id)
-      ? state.picked.filter((one) => one !== id) : [...state.picked, id].slice(-2);
-    if (state.picked.length === 2) compare();
-    else if (state.picked.length === 1) large.close();
-    tab.draw();
+  // After a decision the next photo comes, unless that is switched off.
+  function decided() {
+    if (large.open && large.querySelector('.pr-advance input').checked) step(1);
   }
 
-  function sideOf(result) {
+  // --- side by side ----------------------------------------------------------------------------------
+
+  function sideOf(photo, at) {
     const figure = make('figure');
+    const pane = make('div', 'pr-pane');
+    pane.append(picture(photo));
     const words = make('figcaption');
-    words.append(make('span', '', `${result.rank}. ${result.file}`), chip(result));
-    figure.append(pictures.large(result.id, result.file, limits.large, limits.small), words);
+    const choose = button('', undefined, 'better');
+    choose.dataset.at = at;
+    choose.append(make('kbd', '', at + 1), make('span', '', 'Better'));
+    const said = make('span', 'pr-name', `${photo.result.rank}. ${photo.name}`);
+    words.append(said, chip(photo.result), choose);
+    figure.append(pane, words);
+    figure.dataset.id = photo.id;
     return figure;
   }
 
-  async function compare() {
-    const pair = state.picked.map(tab.byId);
-    if (pair.length < 2 || pair.some((result) => !result)) return;
-    large.close();
-    versus.querySelector('.pr-pair').replaceChildren(...pair.map(sideOf));
+  function drawDuel() {
+    const sides = versus.querySelector('.pr-sides');
+    const have = [...sides.children].map((one) => one.dataset.id).join();
+    if (have !== duel.sides.join()) {
+      sides.dataset.count = duel.sides.length;
+      sides.replaceChildren(...duel.sides.map((id, at) => sideOf(shots.get(id), at)));
+      together.draw();
+      judge();
+    }
+    for (const one of versus.querySelectorAll('[data-do=better]')) one.hidden = duel.over;
+    versus.querySelector('[data-do=settle]').hidden = !duel.over || !duel.beaten.length;
+    versus.querySelector('.pr-left').textContent = duel.over
+      ? '' : duel.waiting.length ? `${duel.waiting.length} more to come.` : '';
+  }
+
+  async function judge() {
+    const turn = (verdicts += 1);
     const verdict = versus.querySelector('.pr-verdict');
     verdict.textContent = '';
-    if (!versus.open) versus.showModal();
-    const sent = pair.map(({id}) => state.photos.get(id));
-    const answer = await server.verdict(state.model, ...sent).catch(() => ({message: 'There was no answer. Try again.'}));
-    if (answer.stale) versus.close();
-    if (tab.answered(answer)) verdict.textContent = answer.verdict;
-    else if (versus.open) verdict.textContent = answer.message || '';
+    if (duel.sides.length < 2) {
+      verdict.textContent = `${shots.get(duel.sides[0]).name} is the one you chose.`;
+      return;
+    }
+    const scores = duel.sides.map((id) => shots.get(id).result.score);
+    const answer = await tab.server.verdict(tab.model(), scores).catch(() => ({message: 'There was no answer. Try again.'}));
+    if (turn === verdicts) verdict.textContent = answer.verdict || answer.message || '';
+  }
+
+  // Photos against each other: as many as there are sides at one time, the others after them.
+  function compare(ids, sides = Math.min(4, ids.length)) {
+    const known = ids.filter((id) => shots.get(id)?.result);
+    if (known.length < 2) return;
+    duel = {sides: known.slice(0, sides), waiting: known.slice(sides), beaten: [], over: false};
+    together.reset();
+    versus.querySelector('.pr-sides').replaceChildren();
+    enter(versus);
+    drawDuel();
+  }
+
+  // The better one stays where it is; the next ones take the places of the others.
+  function better(at) {
+    if (!duel || duel.over || !duel.sides[at]) return;
+    const winner = duel.sides[at];
+    duel.beaten.push(...duel.sides.filter((id) => id !== winner));
+    const sides = duel.sides.map((id) => (id === winner ? id : duel.waiting.shift() ?? null)).filter(Boolean);
+    duel.sides = sides;
+    duel.over = sides.length < 2;
+    drawDuel();
+  }
+
+  function settle() {
+    const [winner] = duel.sides;
+    tab.change('Keep the better one', [
+      [winner, {decision: 'keep'}], ...duel.beaten.map((id) => [id, {decision: 'reject'}])]);
+    versus.close();
   }
 
   for (const dialog of [large, versus]) {
     dialog.addEventListener('close', () => {
       if (dialog.open) return; // the event comes late: the view is open again, with another photo
-      if (dialog === versus) state.picked = [];
-      else {
-        tab.cards.focus(shown);
+      if (dialog.returnValue !== 'back' && history.state?.popscore === 'view') history.back();
+      dialog.returnValue = '';
+      if (dialog === versus) {
+        duel = null;
+        tab.unpick();
+      } else {
+        const last = shown;
         shown = null;
+        zoom.reset();
+        tab.draw();
+        tab.grid.focus(last); // where one was
       }
-      tab.draw();
     });
-    dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
   }
 
-  // Arrows, K, X and C, for the photo in the large view, else for the card that has the focus.
-  function keys(root) {
+  // --- keys ------------------------------------------------------------------------------------------
+
+  function keys(root, actions) {
     // On the document: in a large view the focus may lie on nothing.
     document.addEventListener('keydown', (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, textarea, select')) return;
       if (!root.isConnected || !root.checkVisibility()) return;
-      const id = large.open ? shown : event.target.closest('.ps-card')?.dataset.id;
+      if (event.target.matches('input:not([type=checkbox]), textarea, select')) return;
       const key = event.key.toLowerCase();
-      const by = {arrowright: 1, arrowleft: -1}[key];
-      if (by && large.open) step(by);
-      else if (by && id) tab.cards.focusBeside(id, by);
+      if ((event.ctrlKey || event.metaKey) && key === 'z' && !event.shiftKey) {
+        event.preventDefault();
+        actions.undo();
+        return;
+      }
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const id = large.open ? shown : event.target.closest('.ps-card')?.dataset.id;
+      if (versus.open) {
+        if (/^[1-4]$/.test(key)) better(Number(key) - 1);
+        else if (key === 'z') together.toggle();
+        else return;
+      } else if (large.open && (key === 'arrowright' || key === 'arrowleft')) step(key === 'arrowright' ? 1 : -1);
+      else if (large.open && key === 'z') zoom.toggle();
+      else if (large.open && key === 'f') fullScreen();
+      else if (id && /^(arrow|home|end)/.test(key) && !large.open) tab.grid.move(id, key);
       else if (id && key === 'k') tab.decide(id, 'keep');
       else if (id && key === 'x') tab.decide(id, 'reject');
-      else if (id && key === 'c') pick(id);
+      else if (id && key === 'c') tab.pick(id);
       else return;
       event.preventDefault();
     });
   }
 
+  function fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else large.requestFullscreen?.().catch(() => {});
+  }
+
   return {
-    keys, open, step, draw, pick, compare,
+    keys, open, step, draw, compare, better, settle, decided, fullScreen,
+    zoom: () => zoom.toggle(),
     get shown() { return large.open ? shown : null; },
+    get comparing() { return versus.open; },
     // What was said by another model, or about other photos, is forgotten.
     forget() {
       explained.clear();
-      if (shown) explain(shown);
+    },
+    close() {
+      for (const dialog of [versus, large]) if (dialog.open) dialog.close();
     },
   };
 };
