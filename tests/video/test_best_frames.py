@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 from video_clips import RATE, Clip, make_clip, number_of, numbered
 
 import popscore
@@ -75,6 +75,30 @@ def test_the_best_moments_are_different_and_none_is_black_white_flat_or_blurred(
     assert ranking.notices == [
         "Only 4 different moments were found among 16 frames. Look at more of them with a smaller `every`."
     ]
+
+
+def test_six_scenes_of_two_seconds_are_six_moments(
+    tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]
+) -> None:
+    """Wherever in a scene the best frame lies: often nearer than a moment to the best one of the next scene."""
+    pictures = [*scenes.values(), ImageOps.mirror(scenes["cat"]), ImageOps.mirror(scenes["coffee"])]
+    second_is_better = [True, True, False, True, False, False]
+
+    def draw(index: int) -> Image.Image:
+        scene, second = divmod(index // RATE, 2)
+        brighter = 30 if second == second_is_better[scene] else 0
+        return pictures[scene].point(lambda value: min(255, value + brighter))
+
+    path = make_clip(tmp_path / "six.mp4", Clip(frames=12 * RATE, size=SIZE, options=FINE), draw)
+    for every in (RATE, 5):
+        ranking = popscore.rank_video(path, scorer=scorer, every=every, top=6)
+        assert sorted(result.frame_index // (2 * RATE) for result in ranking.results) == list(range(6))
+        scores = [result.score for result in ranking.results]
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] == max(point.score for point in ranking.points if point.fault is None)
+        times_s = sorted(result.time_s for result in ranking.results)
+        assert all(later - earlier >= 1.5 for earlier, later in pairwise(times_s))
+        assert not ranking.notices
 
 
 def test_every_point_of_the_timeline(film: Path, scorer: Scorer) -> None:
