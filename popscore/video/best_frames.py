@@ -22,7 +22,7 @@ from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video.decoding.frames import Frame, Size
 from popscore.video.decoding.opening import open_video
 from popscore.video.decoding.video import Stop, Video, VideoLimits, clock
-from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
+from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, single_name, write_frame
 from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
 from popscore.video.results import FramePoint, RankedFrame, VideoRanking
@@ -111,6 +111,41 @@ def frame_images(
     with _opened(video, _label(video), limits, stop) as opened:
         for frame in opened.frames(sorted(set(indexes)), stop=stop):
             yield frame.index, frame.image(at_least)
+
+
+def save_frame(
+    video: str | os.PathLike[str],
+    index: int,
+    folder: Path,
+    *,
+    name: str | None = None,
+    limits: VideoLimits | None = None,
+) -> Path | None:
+    """Write one frame as JPEG in full size, upright.
+
+    Args:
+        video: path.
+        index: of the frame.
+        folder: that it is written to; it must be there.
+        name: what to call the video; the path as given by default.
+        limits: bytes, frames and time to spend; by default those of the environment.
+
+    Returns:
+        The file, named after the video and the time of the frame; None if there is no such frame.
+
+    Raises:
+        UnreadableVideo, VideoTooLarge: as `rank_video`.
+        ExportFailed: it could not be written.
+    """
+    limits = limits or VideoLimits.of(Settings.from_environment())
+    stop = _Deadline(limits.max_seconds)
+    name = name if name is not None else _label(video)
+    with _opened(video, name, limits, stop) as opened:
+        for frame in opened.frames([index] if index >= 0 else [], stop=stop):
+            path = folder / single_name(name, frame.time_s)
+            write_frame(frame.image(), path, opened.capture.exif(frame.time_s))
+            return path
+    return None
 
 
 class _Deadline:

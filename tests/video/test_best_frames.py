@@ -16,6 +16,7 @@ from video_clips import RATE, Clip, make_clip, number_of, numbered
 import popscore
 from popscore import InvalidSetting, NothingToRank, Scorer, Settings, UnreadableVideo, VideoLimits, VideoTooLarge
 from popscore.errors import ExportFailed
+from popscore.video.best_frames import save_frame
 from popscore.video.moments import blur, quality
 
 SIZE = (320, 240)
@@ -157,6 +158,20 @@ def test_the_frames_are_written(film: Path, scorer: Scorer, tmp_path: Path) -> N
     with Image.open(ranking.contact_sheet) as sheet:
         assert sheet.width > SIZE[0]
         assert sheet.height > SIZE[1]
+
+
+def test_one_frame_is_saved_by_itself(film: Path, tmp_path: Path) -> None:
+    path = save_frame(film, 333, tmp_path)
+    assert path == tmp_path / "film_0m13.320s.jpg"
+    ((_, expected),) = popscore.frame_images(film, [333])
+    with Image.open(path) as image:
+        assert image.size == SIZE
+        assert np.abs(np.asarray(image, int) - np.asarray(expected, int)).mean() < 3
+        assert image.getexif().get_ifd(0x8769)[0x9003] == "2024:06:01 12:30:18"
+    assert save_frame(film, 400, tmp_path, name="other.mp4") is None
+    assert save_frame(film, -1, tmp_path) is None
+    with pytest.raises(ExportFailed):
+        save_frame(film, 1, tmp_path / "missing" / "folder")
 
 
 def test_a_second_run_replaces_its_own_files(film: Path, scorer: Scorer, tmp_path: Path) -> None:
