@@ -23,6 +23,14 @@ def of_100(percentile: float) -> str:
     return f"{percentile:.0f} of 100"
 
 
+def every_nth(number: int, what: str) -> str:
+    """`every 25th frame`, `every 2nd frame`; of 1 `every frame`."""
+    if number == 1:
+        return f"every {what}"
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"every {number}{ending} {what}"
+
+
 def meaning(info: ModelInfo) -> str:
     """What the score is, in one sentence."""
     if info.spec.kind == "popularity":

@@ -27,6 +27,7 @@ from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
 from popscore.video.results import FramePoint, RankedFrame, VideoRanking
 from popscore.video.search import Search
+from popscore.words import every_nth
 
 VideoSource = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -85,7 +86,7 @@ def rank_video(
         make_folder(Path(out))
     with _opened(video, file, limits, work.stop) as opened:
         work.score(opened, every=every, fast=fast)
-        return work.ranking(opened, top=top, out=None if out is None else Path(out))
+        return work.ranking(opened, every=every, top=top, out=None if out is None else Path(out))
 
 
 def frame_images(
@@ -258,7 +259,7 @@ class _Work:
 
     # --- choosing -----------------------------------------------------------------------------------
 
-    def ranking(self, video: Video, *, top: int, out: Path | None) -> VideoRanking:
+    def ranking(self, video: Video, *, every: int, top: int, out: Path | None) -> VideoRanking:
         """Choose the best moments, and write them."""
         frames = sorted(self._scored, key=lambda frame: frame.index)
         found_faults = faults(frames)
@@ -277,7 +278,7 @@ class _Work:
                 for frame, fault in zip(frames, found_faults, strict=True)
             ],
             errors=[*self._video_errors(video), *self._failed],
-            notices=list(self._notices(frames, found_faults, len(results), top)),
+            notices=list(self._notices(frames, found_faults, len(results), top, every)),
             frame_count=video.frame_count,
             duration_s=video.duration_s,
             contact_sheet=sheet,
@@ -327,7 +328,7 @@ class _Work:
             yield FailedPhoto(file=self._file, error=UnreadableVideo(words))
 
     def _notices(
-        self, frames: Sequence[ScoredFrame], found: Sequence[str | None], given: int, top: int
+        self, frames: Sequence[ScoredFrame], found: Sequence[str | None], given: int, top: int, every: int
     ) -> Iterator[str]:
         if self.stop.was_late:
             yield f"The time was over after {len(frames)} frames. The rest of the video was not looked at."
@@ -339,7 +340,8 @@ class _Work:
         elif frames and given < top:
             moments_words = "1 moment was" if given == 1 else f"{given} different moments were"
             frames_words = "1 frame" if len(frames) == 1 else f"{len(frames)} frames"
-            yield f"Only {moments_words} found among {frames_words}. Look at more of them with a smaller `every`."
+            more = f" Looking at {every_nth(every // 2, 'frame')} may find more." if every > 1 else ""
+            yield f"Only {moments_words} found among {frames_words}.{more}"
 
 
 def _result(frame: ScoredFrame, rank: int) -> RankedFrame:

@@ -18,6 +18,7 @@ from popscore import InvalidSetting, NothingToRank, Scorer, Settings, Unreadable
 from popscore.errors import ExportFailed
 from popscore.video.best_frames import save_frame
 from popscore.video.moments import blur, quality
+from popscore.words import every_nth
 
 SIZE = (320, 240)
 FINE = {"crf": "14", "x264-params": "keyint=50:bframes=3"}
@@ -74,7 +75,7 @@ def test_the_best_moments_are_different_and_none_is_black_white_flat_or_blurred(
     # They would have won.
     assert max(point.score for point in ranking.points if point.fault) > max(scores)
     assert ranking.notices == [
-        "Only 4 different moments were found among 16 frames. Look at more of them with a smaller `every`."
+        "Only 4 different moments were found among 16 frames. Looking at every 12th frame may find more."
     ]
 
 
@@ -100,6 +101,16 @@ def test_six_scenes_of_two_seconds_are_six_moments(
         times_s = sorted(result.time_s for result in ranking.results)
         assert all(later - earlier >= 1.5 for earlier, later in pairwise(times_s))
         assert not ranking.notices
+
+
+def test_where_nothing_more_can_be_looked_at_no_advice_is_given(film: Path, scorer: Scorer, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "short.mp4", Clip(frames=3, size=SIZE), lambda index: numbered(index, SIZE))
+    (notice,) = popscore.rank_video(path, scorer=scorer, every=1).notices
+    assert notice == "Only 1 moment was found among 3 frames."
+    assert [every_nth(number, "frame") for number in (1, 2, 3, 11, 12, 13, 21, 112)] == [
+        "every frame",
+        *(f"every {word} frame" for word in ("2nd", "3rd", "11th", "12th", "13th", "21st", "112th")),
+    ]
 
 
 def test_every_point_of_the_timeline(film: Path, scorer: Scorer) -> None:
@@ -259,7 +270,7 @@ def test_a_black_video_has_no_best_frame(tmp_path: Path, scorer: Scorer) -> None
 def test_one_frame(tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]) -> None:
     ranking = ranked(tmp_path, scorer, 1, lambda _: scenes["coffee"])
     assert [result.frame_index for result in ranking.results] == [0]
-    assert ranking.notices == ["Only 1 moment was found among 1 frame. Look at more of them with a smaller `every`."]
+    assert ranking.notices == ["Only 1 moment was found among 1 frame. Looking at every 12th frame may find more."]
 
 
 def test_a_video_that_is_soft_throughout_still_has_a_best_frame(
