@@ -278,7 +278,9 @@ class _Work:
                 for frame, fault in zip(frames, found_faults, strict=True)
             ],
             errors=[*self._video_errors(video), *self._failed],
-            notices=list(self._notices(frames, found_faults, len(results), top, every)),
+            notices=list(
+                self._notices(frames, found_faults, len(results), frame_count=video.frame_count, every=every, top=top)
+            ),
             frame_count=video.frame_count,
             duration_s=video.duration_s,
             contact_sheet=sheet,
@@ -328,7 +330,14 @@ class _Work:
             yield FailedPhoto(file=self._file, error=UnreadableVideo(words))
 
     def _notices(
-        self, frames: Sequence[ScoredFrame], found: Sequence[str | None], given: int, top: int, every: int
+        self,
+        frames: Sequence[ScoredFrame],
+        found: Sequence[str | None],
+        given: int,
+        *,
+        frame_count: int,
+        every: int,
+        top: int,
     ) -> Iterator[str]:
         if self.stop.was_late:
             yield f"The time was over after {len(frames)} frames. The rest of the video was not looked at."
@@ -340,7 +349,8 @@ class _Work:
         elif frames and given < top:
             moments_words = "1 moment was" if given == 1 else f"{given} different moments were"
             frames_words = "1 frame" if len(frames) == 1 else f"{len(frames)} frames"
-            more = f" Looking at {every_nth(every // 2, 'frame')} may find more." if every > 1 else ""
+            closer = max(1, min(every, frame_count) // 2)
+            more = f" Looking at {every_nth(closer, 'frame')} may find more." if frame_count > len(frames) else ""
             yield f"Only {moments_words} found among {frames_words}.{more}"
 
 

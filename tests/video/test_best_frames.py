@@ -107,6 +107,8 @@ def test_where_nothing_more_can_be_looked_at_no_advice_is_given(film: Path, scor
     path = make_clip(tmp_path / "short.mp4", Clip(frames=3, size=SIZE), lambda index: numbered(index, SIZE))
     (notice,) = popscore.rank_video(path, scorer=scorer, every=1).notices
     assert notice == "Only 1 moment was found among 3 frames."
+    (notice,) = popscore.rank_video(path, scorer=scorer).notices
+    assert notice == "Only 1 moment was found among 1 frame. Looking at every frame may find more."
     assert [every_nth(number, "frame") for number in (1, 2, 3, 11, 12, 13, 21, 112)] == [
         "every frame",
         *(f"every {word} frame" for word in ("2nd", "3rd", "11th", "12th", "13th", "21st", "112th")),
@@ -270,7 +272,7 @@ def test_a_black_video_has_no_best_frame(tmp_path: Path, scorer: Scorer) -> None
 def test_one_frame(tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]) -> None:
     ranking = ranked(tmp_path, scorer, 1, lambda _: scenes["coffee"])
     assert [result.frame_index for result in ranking.results] == [0]
-    assert ranking.notices == ["Only 1 moment was found among 1 frame. Looking at every 12th frame may find more."]
+    assert ranking.notices == ["Only 1 moment was found among 1 frame."]
 
 
 def test_a_video_that_is_soft_throughout_still_has_a_best_frame(
