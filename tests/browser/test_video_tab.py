@@ -3,12 +3,15 @@
 import io
 import re
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Page, expect
+
+import popscore
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +46,35 @@ def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     expect(page.locator(".pv-look img")).to_have_attribute("src", re.compile("^data:image/webp"), timeout=15_000)
     page.get_by_role("button", name=re.compile("^Rank 1 at")).click()
     expect(page.locator(".pv-look figcaption")).to_have_text(re.compile(r"^\d:\d\d\.\d: -?\d\.\d\d$"))
+
+
+def test_bands_are_named_and_the_axis_ends_where_the_clip_ends(page: Page, clip: Path) -> None:
+    find_moments(page, clip)
+    names = page.locator(".pv-ground .ps-band")
+    assert names.all_inner_texts() == ["Excellent", "Good", "Fair", "Poor"]
+    for name in names.all():
+        # All of the word is in sight, and beside the line with its marks.
+        room = name.evaluate(
+            "(e) => { const range = document.createRange(); range.selectNodeContents(e); "
+            "const [word, band] = [range.getBoundingClientRect(), e.getBoundingClientRect()]; "
+            "const line = document.querySelector('.pv-plot').getBoundingClientRect(); "
+            "return Math.min(word.top - band.top, band.bottom - word.bottom, line.left - 14 - word.right); }"
+        )
+        assert room >= 0
+    video = popscore.rank_video(clip, every=300)
+    end = f"{int(video.duration_s // 60)}:{video.duration_s % 60:04.1f}".removesuffix(".0")
+    times = page.locator(".pv-times span")
+    assert times.first.inner_text() == "0:00"
+    assert times.last.inner_text() == end
+    boxes = [box for time in times.all() if (box := time.bounding_box())]
+    plot = page.locator(".pv-plot").bounding_box()
+    assert plot and len(boxes) >= 3
+    assert boxes[-1]["x"] + boxes[-1]["width"] == pytest.approx(plot["x"] + plot["width"], abs=1)
+    for one, next_one in pairwise(boxes):
+        assert one["x"] + one["width"] < next_one["x"], "times lie over each other"
+    last_frame = video.points[-1].time_s / video.duration_s
+    drawn = page.locator(".pv-line polyline").get_attribute("points")
+    assert drawn and last_frame <= float(drawn.split()[-1].split(",")[0]) / 1000 < 1
 
 
 def test_a_clip_is_recorded_with_the_camera(page: Page) -> None:

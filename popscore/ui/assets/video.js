@@ -94,27 +94,53 @@ function draw() {
   find('.pv-notices').replaceChildren(...answer.notices.map((notice) => make('li', '', notice)));
   find('[data-do=zip]').disabled = !answer.results.length;
   drawLine(answer);
+  drawTimes();
 }
+
+// From the left, in percent. The right end is where the video ends, not its last frame that was scored.
+const along = (time) => (100 * time) / Math.max(state.answer.duration_s, 0.001);
 
 // The score along the time, over the bands, which lie one above the other here.
 function drawLine({points, results}) {
   const scores = points.map((point) => point.score);
-  const axis = popscore.axis(Math.min(...scores, 0) - 0.3, Math.max(...scores, 4.5) + 0.3);
-  const end = Math.max(points.at(-1)?.time_s || 0, 0.001);
+  const [low, high] = [Math.min(...scores, 0), Math.max(...scores, 4)];
+  const room = 0.16 * (high - low); // so that the lowest and the highest band have room for their names
+  const axis = popscore.axis(low - room, high + room);
   const down = (score) => 100 - axis.across(score);
   find('.pv-ground').replaceChildren(...popscore.ground(axis, {upright: true}));
   find('.pv-line polyline').setAttribute('points', points.map((point) =>
-    `${((1000 * point.time_s) / end).toFixed(1)},${(1.6 * down(point.score)).toFixed(1)}`).join(' '));
+    `${(10 * along(point.time_s)).toFixed(1)},${(1.6 * down(point.score)).toFixed(1)}`).join(' '));
   find('.pv-marks').replaceChildren(...results.map((result) => {
-    const mark = button('pv-mark', String(result.rank), 'look');
+    const mark = button('pv-mark', undefined, 'look');
+    mark.append(make('b', '', String(result.rank)));
     mark.dataset.index = result.frame_index;
-    mark.style.left = `${(100 * result.time_s) / end}%`;
+    mark.style.left = `${along(result.time_s)}%`;
     mark.style.top = `${down(result.score)}%`;
+    mark.style.zIndex = results.length - result.rank + 1; // of two that lie over each other, the better one is seen
     mark.setAttribute('aria-label', `Rank ${result.rank} at ${clock(result.time_s)}: ${result.score.toFixed(2)}, ${result.label}`);
     return mark;
   }));
-  find('.pv-times').replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => make('span', '', clock(share * end))));
 }
+
+const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+const TIME_ROOM = 84; // pixels from one time to the next
+
+// Times in round steps, and last the time when the video ends.
+function drawTimes() {
+  if (!state.answer) return;
+  const end = state.answer.duration_s;
+  const most = Math.max(1, Math.floor(find('.pv-plot').clientWidth / TIME_ROOM));
+  const step = STEPS_S.find((one) => end / one <= most + 0.5) || end;
+  const times = [];
+  for (let number = 0; number * step <= end - 0.75 * step; number += 1) times.push(number * step);
+  find('.pv-times').replaceChildren(...[...times, end].map((time) => {
+    const made = make('span', '', clock(time).replace(/\.0$/, ''));
+    made.style.left = `${along(time)}%`;
+    return made;
+  }));
+}
+
+new ResizeObserver(drawTimes).observe(find('.pv-plot'));
 
 function frameCard(result) {
   const item = make('li', 'ps-card');
@@ -173,9 +199,9 @@ act({
   look: (mark) => look(state.answer.points.find((point) => point.index === Number(mark.dataset.index))),
   along: (line, event) => {
     if (!state.answer) return;
-    const box = line.getBoundingClientRect();
-    const {points} = state.answer;
-    const time = ((event.clientX - box.left) / box.width) * points.at(-1).time_s;
+    const box = find('.pv-plot').getBoundingClientRect();
+    const {points, duration_s: end} = state.answer;
+    const time = ((event.clientX - box.left) / box.width) * end;
     look(points.reduce((a, b) => (Math.abs(b.time_s - time) < Math.abs(a.time_s - time) ? b : a), points[0]));
   },
 });

@@ -151,6 +151,7 @@ def _page_json(ranking: VideoRanking, previews: Sequence[bytes | None]) -> Json:
         "points": [
             {"index": point.frame_index, "time_s": point.time_s, "score": point.score} for point in ranking.points
         ],
+        "duration_s": ranking.duration_s,
         "notices": [*ranking.notices, *(str(failed.error) for failed in ranking.errors)],
     }
 
