@@ -48,7 +48,57 @@ def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     expect(page.locator(".pv-look figcaption")).to_have_text(re.compile(r"^\d:\d\d\.\d: -?\d\.\d\d$"))
 
 
-def test_bands_are_named_and_the_axis_ends_where_the_clip_ends(page: Page, clip: Path) -> None:
+@pytest.mark.dark
+def test_the_same_clip_is_looked_at_again_without_another_upload(page: Page, clip: Path) -> None:
+    uploads: list[str] = []
+    page.on("request", lambda sent: uploads.append(sent.url) if "/upload" in sent.url else None)
+    find_moments(page, clip)
+    summary = page.locator(".pv .ps-summary")
+    first = summary.inner_text()
+    sent = len(uploads)
+    page.get_by_label("Look at every").fill("0")
+    again = page.get_by_role("button", name="Look again")
+    again.click()
+    alert = page.get_by_role("alert").filter(has_text="whole number")
+    expect(alert).to_have_text("Write a whole number from 1, which is every frame, to 1000.")
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "done")
+    check_contrast(page)
+    page.get_by_label("Look at every").fill("3")
+    expect(alert).to_be_hidden()
+    expect(page.locator(".pv-nth")).to_have_text("rd frame")
+    again.click()
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "busy")
+    expect(summary).to_have_text(first)
+    expect(page.locator(".pv-frames .ps-card img").first).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_in_viewport()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "done")
+    expect(summary).to_have_text(first)
+    page.get_by_label("Look at every").fill("100")
+    again.click()
+    expect(summary).not_to_have_text(first, timeout=60_000)
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "done")
+    even = summary.inner_text()
+    page.get_by_role("radio", name="Quick").check()
+    again.click()
+    expect(summary).not_to_have_text(even, timeout=60_000)
+    assert int(summary.inner_text().split()[0]) < int(first.split()[0])
+    assert len(uploads) == sent
+
+
+def test_a_number_that_cannot_be_used_is_said_before_anything_is_sent(page: Page, clip: Path) -> None:
+    page.get_by_role("tab", name="Video").click()
+    page.get_by_role("radio", name="Quick").check()
+    page.get_by_label("Look at every").fill("1001")
+    expect(page.get_by_role("radio", name="Thorough")).to_be_checked()
+    expect(page.get_by_role("alert").filter(has_text="to 1000.")).to_be_visible()
+    page.locator(".pv .ps-files").set_input_files(clip)
+    expect(page.get_by_role("alert").filter(has_text=clip.name)).to_contain_text("correct the number under Thorough")
+    expect(page.locator(".pv")).to_have_attribute("data-phase", "empty")
+    assert "key frame" not in page.locator(".pv").inner_text().lower()
+
+
+def test_bands_are_named_and_the_axis_ends_where_the_clip_ends(page: Page, clip: Path, size: str) -> None:
     find_moments(page, clip)
     names = page.locator(".pv-ground .ps-band")
     assert names.all_inner_texts() == ["Excellent", "Good", "Fair", "Poor"]
@@ -75,6 +125,12 @@ def test_bands_are_named_and_the_axis_ends_where_the_clip_ends(page: Page, clip:
     last_frame = video.points[-1].time_s / video.duration_s
     drawn = page.locator(".pv-line polyline").get_attribute("points")
     assert drawn and last_frame <= float(drawn.split()[-1].split(",")[0]) / 1000 < 1
+    if size == "phone":
+        low = page.evaluate(
+            "[...document.querySelectorAll('.pv :is(button, a, label, input[type=number])')]"
+            ".filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 40).map((e) => e.outerHTML)"
+        )
+        assert low == []
 
 
 def test_a_clip_is_recorded_with_the_camera(page: Page) -> None:
