@@ -6,6 +6,7 @@ import zipfile
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from contrast import check_contrast
 from PIL import Image
@@ -46,6 +47,37 @@ def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     expect(page.locator(".pv-look img")).to_have_attribute("src", re.compile("^data:image/webp"), timeout=15_000)
     page.get_by_role("button", name=re.compile("^Rank 1 at")).click()
     expect(page.locator(".pv-look figcaption")).to_have_text(re.compile(r"^\d:\d\d\.\d: -?\d\.\d\d$"))
+
+
+def test_the_frame_under_the_line_is_saved_in_full_size(page: Page, clip: Path) -> None:
+    find_moments(page, clip)
+    page.locator(".pv-plot svg").click(position={"x": 100, "y": 140})
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save this frame").click()
+    name = re.fullmatch(r"world_(\d+)m([\d.]+)s\.jpg", download.value.suggested_filename)
+    assert name
+    minutes, seconds = divmod(float(name[1]) * 60 + float(name[2]), 60)
+    expect(page.locator(".pv-look figcaption")).to_contain_text(f"{minutes:.0f}:{seconds:04.1f}: ")
+    index = int(page.evaluate("document.querySelector('.pv-look').dataset.index"))
+    ((_, expected),) = popscore.frame_images(clip, [index])
+    with Image.open(Path(download.value.path())) as saved:
+        assert (saved.format, saved.size) == ("JPEG", expected.size)
+        assert np.abs(np.asarray(saved, int) - np.asarray(expected, int)).mean() < 3
+
+
+def test_it_is_said_which_frame_could_not_be_had(page: Page, clip: Path) -> None:
+    find_moments(page, clip)
+    page.get_by_role("button", name=re.compile("^Rank 1 at")).click()
+    save = page.get_by_role("button", name="Save this frame")
+    expect(save).to_be_enabled()
+    page.route(re.compile("/component_server"), lambda route: route.abort())
+    save.click()
+    said = page.locator(".pv-look").get_by_role("alert")
+    expect(said).to_have_text(re.compile(r"^The frame at \d:\d\d\.\d was not saved\. It did not arrive\. Try again\.$"))
+    page.locator(".pv-plot svg").click(position={"x": 30, "y": 140})
+    expect(said).to_have_text(re.compile(r"^The frame at \d:\d\d\.\d is not shown\. It did not arrive\. Try again\.$"))
+    expect(save).to_be_disabled()
+    page.unroute_all()
 
 
 @pytest.mark.dark

@@ -6,7 +6,7 @@ const root = element.querySelector('.pv');
 const {find, say, busy, act} = popscore.page(root);
 const options = find('.pv-options');
 // `video` is the one of the answer that is shown, `asked` the one that is looked at now.
-const state = {video: null, answer: null, asked: null, run: 0, looked: 0};
+const state = {video: null, answer: null, asked: null, run: 0, looked: 0, point: null};
 const MOST_EVERY = 1000;
 
 // --- what is asked of the server -----------------------------------------------------------------
@@ -74,7 +74,7 @@ watch('value', () => {
   if (answer.phase === 'error') fail(answer.message);
   else if (answer.phase === 'scoring') busy(answer.doing, answer.share);
   else {
-    Object.assign(state, {answer, video: state.asked });
+    Object.assign(state, {answer, video: state.asked, point: null});
     draw();
     rest();
   }
@@ -233,21 +233,38 @@ async function look(point) {
   if (!point) return;
   const asked = (state.looked += 1);
   const figure = find('.pv-look');
-  const image = figure.querySelector('img');
+  const [image, save] = [figure.querySelector('img'), figure.querySelector('button')];
   figure.hidden = false;
   figure.querySelector('figcaption').textContent = `${clock(point.time_s)}: ${point.score.toFixed(2)}`;
   complain(figure, '');
+  save.disabled = true;
   find('.pv-at').hidden = false;
   find('.pv-at').style.left = `${along(point.time_s)}%`;
+  state.point = point;
+  figure.dataset.index = point.index;
   const answer = await answered(server.frame(state.video.id, point.index));
   if (asked !== state.looked) return;
   if (answer.image) {
     image.src = answer.image;
     image.alt = `The frame at ${clock(point.time_s)}`;
+    save.disabled = false;
   } else {
     image.removeAttribute('src'); // of another frame
     complain(figure, `The frame at ${clock(point.time_s)} is not shown. ${answer.message || 'It did not arrive. Try again.'}`);
   }
+}
+
+async function saveFrame(pressed) {
+  const {point, video} = state;
+  const asked = state.looked;
+  complain(find('.pv-look'), '');
+  pressed.disabled = true;
+  const saved = await answered(server.save_frame(video.id, video.name, point.index));
+  if (saved.file) popscore.save(saved.file, saved.name);
+  if (asked !== state.looked) return; // another frame is shown by now
+  pressed.disabled = false;
+  if (saved.file) return;
+  complain(find('.pv-look'), `The frame at ${clock(point.time_s)} was not saved. ${saved.message || 'It did not arrive. Try again.'}`);
 }
 
 async function saveAll() {
@@ -272,6 +289,7 @@ act({
   recorded: () => recorder.stop(),
   again,
   zip: saveAll,
+  saveFrame,
   look: (mark) => look(state.answer.points.find((point) => point.index === Number(mark.dataset.index))),
   along: (line, event) => {
     const box = find('.pv-plot').getBoundingClientRect();
