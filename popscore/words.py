@@ -59,6 +59,14 @@ def warned(warning: str) -> str:
     return f"This picture is {WARNINGS[warning]}: its score means nothing, and it comes after all others."
 
 
+def every_nth(number: int, what: str) -> str:
+    """`every 25th frame`, `every 2nd frame`; of 1 `every frame`."""
+    if number == 1:
+        return f"every {what}"
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"every {number}{ending} {what}"
+
+
 def meaning(info: ModelInfo) -> str:
     """What the score is, in one sentence."""
     if info.spec.kind == "popularity":

@@ -73,8 +73,7 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None], *, burs
     Raises:
         ValueError: the lengths differ, or a signature is not one of this kind.
     """
-    if len(signatures) != len(taken_s) or any(len(item) != SIGNATURE_BYTES for item in signatures):
-        raise ValueError(f"{len(taken_s)} times for {len(signatures)} signatures, each of {SIGNATURE_BYTES} bytes")
+    _check(signatures, taken_s)
     founders = np.arange(len(signatures))
     if len(founders) < 2:
         return founders.tolist()
@@ -91,6 +90,35 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None], *, burs
                         founders[second] = first
         left = left[founders[left] == left]
     return founders.tolist()
+
+
+def resembling(signatures: Sequence[bytes], taken_s: Sequence[float | None], known: int) -> list[bool]:
+    """Which photos are near-duplicates of one of the first `known`; these are not in the answer.
+
+    Args:
+        signatures, taken_s: as of `groups`.
+        known: how many photos the others are compared with.
+
+    Raises:
+        ValueError: as `groups`.
+    """
+    _check(signatures, taken_s)
+    found = np.zeros(len(signatures), np.bool_)
+    others = np.arange(known, len(signatures))
+    if known and len(others):
+        look = _Look(signatures, taken_s, BURST_S)
+        for row in range(0, known, _ROWS):
+            rows = np.arange(row, min(known, row + _ROWS))
+            for start in range(0, len(others), _COLUMNS):
+                columns = others[start : start + _COLUMNS]
+                columns = columns[~found[columns]]
+                found[[second for _, second in look.similar_pairs(rows, columns)]] = True
+    return [bool(alike) for alike in found[known:]]
+
+
+def _check(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> None:
+    if len(signatures) != len(taken_s) or any(len(item) != SIGNATURE_BYTES for item in signatures):
+        raise ValueError(f"{len(taken_s)} times for {len(signatures)} signatures, each of {SIGNATURE_BYTES} bytes")
 
 
 class _Look:

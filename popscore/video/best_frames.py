@@ -22,11 +22,12 @@ from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video.decoding.frames import Frame, Size
 from popscore.video.decoding.opening import open_video
 from popscore.video.decoding.video import Stop, Video, VideoLimits, clock
-from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, write_frame
+from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, single_name, write_frame
 from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
 from popscore.video.results import FramePoint, RankedFrame, VideoRanking
 from popscore.video.search import Search
+from popscore.words import every_nth
 
 VideoSource = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -85,7 +86,7 @@ def rank_video(
         make_folder(Path(out))
     with _opened(video, file, limits, work.stop) as opened:
         work.score(opened, every=every, fast=fast)
-        return work.ranking(opened, top=top, out=None if out is None else Path(out))
+        return work.ranking(opened, every=every, top=top, out=None if out is None else Path(out))
 
 
 def frame_images(
@@ -111,6 +112,41 @@ def frame_images(
     with _opened(video, _label(video), limits, stop) as opened:
         for frame in opened.frames(sorted(set(indexes)), stop=stop):
             yield frame.index, frame.image(at_least)
+
+
+def save_frame(
+    video: str | os.PathLike[str],
+    index: int,
+    folder: Path,
+    *,
+    name: str | None = None,
+    limits: VideoLimits | None = None,
+) -> Path | None:
+    """Write one frame as JPEG in full size, upright.
+
+    Args:
+        video: path.
+        index: of the frame.
+        folder: that it is written to; it must be there.
+        name: what to call the video; the path as given by default.
+        limits: bytes, frames and time to spend; by default those of the environment.
+
+    Returns:
+        The file, named after the video and the time of the frame; None if there is no such frame.
+
+    Raises:
+        UnreadableVideo, VideoTooLarge: as `rank_video`.
+        ExportFailed: it could not be written.
+    """
+    limits = limits or VideoLimits.of(Settings.from_environment())
+    stop = _Deadline(limits.max_seconds)
+    name = name if name is not None else _label(video)
+    with _opened(video, name, limits, stop) as opened:
+        for frame in opened.frames([index] if index >= 0 else [], stop=stop):
+            path = folder / single_name(name, frame.time_s)
+            write_frame(frame.image(), path, opened.capture.exif(frame.time_s))
+            return path
+    return None
 
 
 class _Deadline:
@@ -223,7 +259,7 @@ class _Work:
 
     # --- choosing -----------------------------------------------------------------------------------
 
-    def ranking(self, video: Video, *, top: int, out: Path | None) -> VideoRanking:
+    def ranking(self, video: Video, *, every: int, top: int, out: Path | None) -> VideoRanking:
         """Choose the best moments, and write them."""
         frames = sorted(self._scored, key=lambda frame: frame.index)
         found_faults = faults(frames)
@@ -242,7 +278,9 @@ class _Work:
                 for frame, fault in zip(frames, found_faults, strict=True)
             ],
             errors=[*self._video_errors(video), *self._failed],
-            notices=list(self._notices(frames, found_faults, len(results), top)),
+            notices=list(
+                self._notices(frames, found_faults, len(results), frame_count=video.frame_count, every=every, top=top)
+            ),
             frame_count=video.frame_count,
             duration_s=video.duration_s,
             contact_sheet=sheet,
@@ -292,7 +330,14 @@ class _Work:
             yield FailedPhoto(file=self._file, error=UnreadableVideo(words))
 
     def _notices(
-        self, frames: Sequence[ScoredFrame], found: Sequence[str | None], given: int, top: int
+        self,
+        frames: Sequence[ScoredFrame],
+        found: Sequence[str | None],
+        given: int,
+        *,
+        frame_count: int,
+        every: int,
+        top: int,
     ) -> Iterator[str]:
         if self.stop.was_late:
             yield f"The time was over after {len(frames)} frames. The rest of the video was not looked at."
@@ -304,7 +349,9 @@ class _Work:
         elif frames and given < top:
             moments_words = "1 moment was" if given == 1 else f"{given} different moments were"
             frames_words = "1 frame" if len(frames) == 1 else f"{len(frames)} frames"
-            yield f"Only {moments_words} found among {frames_words}. Look at more of them with a smaller `every`."
+            closer = max(1, min(every, frame_count) // 2)
+            more = f" Looking at {every_nth(closer, 'frame')} may find more." if frame_count > len(frames) else ""
+            yield f"Only {moments_words} found among {frames_words}.{more}"
 
 
 def _result(frame: ScoredFrame, rank: int) -> RankedFrame:

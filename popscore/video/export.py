@@ -30,8 +30,12 @@ def make_folder(folder: Path) -> None:
 
 def frame_name(video: str, rank: int, time_s: float, score: float) -> str:
     """The file name of a frame: video, rank, time and score, as in `clip_01_0m12.480s_3.41.jpg`."""
-    minutes, seconds = divmod(round(time_s * 1000), 60_000)
-    return f"{_stem(video)}_{rank:02d}_{minutes}m{seconds / 1000:06.3f}s_{score:.2f}.jpg"
+    return f"{_stem(video)}_{rank:02d}_{_time(time_s)}_{score:.2f}.jpg"
+
+
+def single_name(video: str, time_s: float) -> str:
+    """The file name of a frame that a person chose, which need not have a rank or a score: `clip_0m12.480s.jpg`."""
+    return f"{_stem(video)}_{_time(time_s)}.jpg"
 
 
 def sheet_name(video: str) -> str:
@@ -100,6 +104,11 @@ class ContactSheet:
 def _columns(count: int, width: int, height: int) -> int:
     """So many that the sheet is about as wide as high, or wider."""
     return min(count, math.ceil(math.sqrt(count * height / width)))
+
+
+def _time(time_s: float) -> str:
+    minutes, seconds = divmod(round(time_s * 1000), 60_000)
+    return f"{minutes}m{seconds / 1000:06.3f}s"
 
 
 def _stem(video: str) -> str:

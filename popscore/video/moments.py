@@ -25,9 +25,11 @@ _TILES = 5
 _TEXTURE = 1.0
 # Frames closer than this are one moment, whatever moved in between: a car that passes makes no other scene.
 MOMENT_S = 1.5
-# Frames compared with the best of the moments found so far. All of a long still video at once would take 4 KB for
-# each pair of them, and only the first few moments are wanted.
+# Frames looked at together: only the first few moments are wanted.
 _AT_ONCE = 64
+# When moments have to move: the frames that they may move to, the pictures that are compared, and the moments that
+# may move for one. It takes a few seconds at most, whatever the video is.
+_MOST_REARRANGED, _MOST_WORK, _MOST_MOVED = 2000, 20_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,30 +123,123 @@ def faults(frames: Sequence[ScoredFrame]) -> list[str | None]:
 
 
 def moments(frames: Sequence[ScoredFrame], top: int) -> list[ScoredFrame]:
-    """The best frame of each of the best moments, best first.
+    """The best moments of a video, best first: frames that look different and are `MOMENT_S` apart.
 
-    Near-identical frames, and frames less than one and a half seconds apart, are one moment.
+    A frame that may not be shown beside a better one leaves its scene to the next best frame of it. If moments are
+    still wanting, those that were chosen, except the very best, move within their scenes and make room for others.
 
     Args:
         frames: those that may be shown.
         top: how many at most.
     """
-    best_first = sorted(frames, key=lambda frame: (-frame.score, frame.index))
-    founders: list[ScoredFrame] = []
+    best_first = sorted(frames, key=_best_first)
+    chosen = one_by_one(best_first, top)
+    if 0 < len(chosen) < min(top, len(frames)):
+        chosen = sorted(_Rearranging(best_first, chosen).moments(top), key=_best_first)
+    return chosen
+
+
+def one_by_one(frames: Sequence[ScoredFrame], top: int) -> list[ScoredFrame]:
+    """As `moments`, but what was chosen once stays chosen."""
+    best_first = sorted(frames, key=_best_first)
     chosen: list[ScoredFrame] = []
     for start in range(0, len(best_first), _AT_ONCE):
-        compared = [*founders, *best_first[start : start + _AT_ONCE]]
-        groups = similarity.groups([frame.scored.signature for frame in compared], [frame.time_s for frame in compared])
-        for place in range(len(founders), len(compared)):
-            frame = compared[place]
-            if groups[place] != place:
-                continue
-            founders.append(frame)
-            if all(abs(frame.time_s - other.time_s) >= MOMENT_S for other in chosen):
-                chosen.append(frame)
-            if len(chosen) == top:
-                return chosen
+        left = _unlike(chosen, _apart(chosen, best_first[start : start + _AT_ONCE]))
+        while left and len(chosen) < top:
+            best, *others = left
+            chosen.append(best)
+            left = _unlike([best], _apart([best], others))
+        if len(chosen) == top:
+            break
     return chosen
+
+
+def _best_first(frame: ScoredFrame) -> tuple[float, int]:
+    return -frame.score, frame.index
+
+
+class _Rearranging:
+    """Moves chosen frames within their scenes, so that scenes whose frames all lie near them can be shown too.
+
+    Args:
+        best_first: all frames that may be shown.
+        chosen: those that were chosen so far, best first.
+    """
+
+    def __init__(self, best_first: Sequence[ScoredFrame], chosen: Sequence[ScoredFrame]) -> None:
+        self._frames = best_first[:_MOST_REARRANGED]
+        # A scene is named by the frame that it was found by, and is what looks like it. Of each, one frame is shown.
+        self._shown = {frame.index: frame for frame in chosen}
+        self._scenes: dict[int, list[ScoredFrame]] = {}
+        self._founders = dict(self._shown)
+        self._very_best = chosen[0].index
+        self._work_left = _MOST_WORK
+
+    def moments(self, top: int) -> list[ScoredFrame]:
+        """As many as there can be, up to `top`, in any order."""
+        waiting = _unlike(list(self._shown.values()), self._frames)
+        while waiting and len(self._shown) < top and self._work_left > 0:
+            frame, *waiting = waiting
+            self._founders[frame.index] = frame
+            shown = self._placed(frame, frame.index, self._shown, frozenset([self._very_best]))
+            if shown:
+                self._shown = shown
+                waiting = _unlike([frame], waiting)
+        return list(self._shown.values())
+
+    def _placed(
+        self, frame: ScoredFrame, scene: int, shown: dict[int, ScoredFrame], settled: frozenset[int]
+    ) -> dict[int, ScoredFrame] | None:
+        """What is shown once this frame is, of each scene one frame; None if no room can be made for it.
+
+        Args:
+            settled: scenes whose frames stay where they are.
+        """
+        self._work_left -= 1
+        near = [other for other, known in shown.items() if not _is_apart(frame, known)]
+        if self._work_left < 0 or len(settled) > _MOST_MOVED or settled.intersection(near):
+            return None
+        found = {other: known for other, known in shown.items() if other not in near}
+        self._work_left -= len(found)
+        if not _unlike(list(found.values()), [frame]):
+            return None
+        found[scene] = frame
+        settled |= {scene}
+        for other in near:
+            tried = (self._placed(instead, other, found, settled) for instead in self._scene(other))
+            moved = next(filter(None, tried), None)
+            if moved is None:
+                return None
+            found = moved
+            settled |= {other}
+        return found
+
+    def _scene(self, name: int) -> list[ScoredFrame]:
+        """The frames of a scene, best first."""
+        if name not in self._scenes:
+            self._work_left -= len(self._frames) // 4
+            founder = self._founders[name]
+            unlike = {frame.index for frame in _unlike([founder], self._frames)}
+            self._scenes[name] = [frame for frame in self._frames if frame.index not in unlike]
+        return self._scenes[name]
+
+
+def _is_apart(frame: ScoredFrame, other: ScoredFrame) -> bool:
+    return abs(frame.time_s - other.time_s) >= MOMENT_S
+
+
+def _apart(known: Sequence[ScoredFrame], frames: Sequence[ScoredFrame]) -> list[ScoredFrame]:
+    """Those of the frames that are far enough from all that are known."""
+    return [frame for frame in frames if all(_is_apart(frame, other) for other in known)]
+
+
+def _unlike(known: Sequence[ScoredFrame], frames: Sequence[ScoredFrame]) -> list[ScoredFrame]:
+    """Those of the frames that look different from all that are known."""
+    both = [*known, *frames]
+    like = similarity.resembling(
+        [frame.scored.signature for frame in both], [frame.time_s for frame in both], len(known)
+    )
+    return [frame for frame, alike in zip(frames, like, strict=True) if not alike]
 
 
 def _plain_fault(frame: ScoredFrame) -> str | None:

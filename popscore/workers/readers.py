@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from popscore.cpus import usable_cpus
@@ -129,6 +130,23 @@ class Readers:
         with _told(video.short_name, UnreadableVideo):
             return self.frames.call(
                 tasks.show_frame, (video.location, index, side, limits), seconds=FRAME_SECONDS, cancelled=cancelled
+            )
+
+    def save_frame(
+        self, video: NamedPhoto, index: int, folder: Path, limits: VideoLimits, cancelled: Cancelled | None = None
+    ) -> Path | None:
+        """Write one frame of a video into a folder as JPEG in full size; None if there is no such frame.
+
+        Raises:
+            UnreadableVideo: also where the worker gave up.
+            PopscoreError: as `save_frame`, or too many wait already.
+        """
+        with _told(video.short_name, UnreadableVideo):
+            return self.frames.call(
+                tasks.write_frame,
+                (video.location, video.name, index, folder, limits),
+                seconds=FRAME_SECONDS,
+                cancelled=cancelled,
             )
 
 

@@ -12,6 +12,7 @@ from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.scoring.scorer import Content, Scorer
 from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
+from popscore.video.best_frames import save_frame
 from popscore.video.results import RankedFrame
 from popscore.workers import memory
 
@@ -87,6 +88,11 @@ def show_frame(_: Report, path: Path, index: int, side: int, limits: VideoLimits
     for _index, picture in frame_images(path, [index], at_least=(side, side), limits=limits):
         return previews.as_webp(previews.fitted(picture, side))
     return None
+
+
+def write_frame(_: Report, path: Path, name: str, index: int, folder: Path, limits: VideoLimits) -> Path | None:
+    """Write one frame of a video in full size, see `save_frame`."""
+    return save_frame(path, index, folder, name=name, limits=limits)
 
 
 def _small(result: RankedFrame, side: int) -> bytes | None:

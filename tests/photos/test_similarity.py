@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from popscore.photos.similarity import SIGNATURE_BYTES, groups, signature
+from popscore.photos.similarity import SIGNATURE_BYTES, groups, resembling, signature
 
 NAMES = ("cat", "coffee", "astronaut", "rocket")
 
@@ -138,6 +138,18 @@ def test_groups_are_those_of_one_by_one_comparison(pictures: dict[str, Image.Ima
         expected.append(next(found, member))
     assert groups(crowd, [None] * len(crowd)) == expected
     assert 4 < len(set(expected)) < len(views)
+
+
+def test_resembling_is_what_groups_find(pictures: dict[str, Image.Image]) -> None:
+    views = [cut(picture, at / 100, 0, 0.3 - at / 100, 0) for picture in pictures.values() for at in range(30)]
+    crowd = [signature(views[at]) for at in np.random.default_rng(2).permutation(len(views))]
+    for known in (0, 1, 50, len(crowd)):
+        expected = [
+            any(groups([crowd[one], looks], [None] * 2)[1] == 0 for one in range(known)) for looks in crowd[known:]
+        ]
+        assert resembling(crowd, [None] * len(crowd), known) == expected
+    with pytest.raises(ValueError, match="176 bytes"):
+        resembling([b"1234"], [None], 0)
 
 
 def test_memory_stays_small_when_all_look_the_same(pictures: dict[str, Image.Image]) -> None:

@@ -11,11 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from own_loop import run_async
+from PIL import Image
 from running_app import running_app
 
+import popscore
 from popscore.models.spec import Json
 from popscore.ui.kit import page_functions
 from popscore.ui.kit.asker import current_asker
@@ -67,6 +70,27 @@ def test_functions_answer_over_http(url: str, uploads: Path, clip: Path, cat: Pa
     assert answer_of(asked(url, "video", "frame", upload(uploads, clip), 3))["image"].startswith("data:image/webp")
     assert answer_of(asked(url, "rank", "preview", upload(uploads, cat), 360))["image"].startswith("data:image/webp")
     assert "Reload" in answer_of(asked(url, "rank", "preview"))["message"]
+
+
+def test_a_single_frame_is_saved_in_full_size(url: str, uploads: Path, clip: Path, tmp_path: Path) -> None:
+    video = upload(uploads, clip)
+    answer = answer_of(asked(url, "video", "save_frame", video, "My holiday.mp4", 7))
+    (number, expected), *_ = popscore.frame_images(clip, [7])
+    assert (number, answer["name"]) == (7, "My holiday_0m00.233s.jpg")
+    with Image.open(answer["file"]) as image:
+        assert (image.format, image.size) == ("JPEG", expected.size)
+        assert np.abs(np.asarray(image, int) - np.asarray(expected, int)).mean() < 3
+    for index in (-1, 9_999_999):
+        assert (
+            "has no picture at this place"
+            in answer_of(asked(url, "video", "save_frame", video, "a.mp4", index))["message"]
+        )
+    assert "is no frame" in answer_of(asked(url, "video", "save_frame", video, "a.mp4", "7"))["message"]
+    foreign = tmp_path / "foreign.mp4"
+    foreign.write_bytes(clip.read_bytes())
+    assert "not an uploaded" in answer_of(asked(url, "video", "save_frame", str(foreign), "a.mp4", 7))["message"]
+    named = answer_of(asked(url, "video", "save_frame", video, "../../x/..%2f<b>.mp4", 7))
+    assert Path(named["file"]).resolve().is_relative_to(uploads.resolve())
 
 
 def test_a_request_that_is_too_large_is_refused(url: str) -> None:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 from video_clips import RATE, Clip, make_clip, number_of, numbered
 
 import popscore
 from popscore import InvalidSetting, NothingToRank, Scorer, Settings, UnreadableVideo, VideoLimits, VideoTooLarge
 from popscore.errors import ExportFailed
+from popscore.video.best_frames import save_frame
 from popscore.video.moments import blur, quality
+from popscore.words import every_nth
 
 SIZE = (320, 240)
 FINE = {"crf": "14", "x264-params": "keyint=50:bframes=3"}
@@ -73,7 +75,43 @@ def test_the_best_moments_are_different_and_none_is_black_white_flat_or_blurred(
     # They would have won.
     assert max(point.score for point in ranking.points if point.fault) > max(scores)
     assert ranking.notices == [
-        "Only 4 different moments were found among 16 frames. Look at more of them with a smaller `every`."
+        "Only 4 different moments were found among 16 frames. Looking at every 12th frame may find more."
+    ]
+
+
+def test_six_scenes_of_two_seconds_are_six_moments(
+    tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]
+) -> None:
+    """Wherever in a scene the best frame lies: often nearer than a moment to the best one of the next scene."""
+    pictures = [*scenes.values(), ImageOps.mirror(scenes["cat"]), ImageOps.mirror(scenes["coffee"])]
+    second_is_better = [True, True, False, True, False, False]
+
+    def draw(index: int) -> Image.Image:
+        scene, second = divmod(index // RATE, 2)
+        brighter = 30 if second == second_is_better[scene] else 0
+        return pictures[scene].point(lambda value: min(255, value + brighter))
+
+    path = make_clip(tmp_path / "six.mp4", Clip(frames=12 * RATE, size=SIZE, options=FINE), draw)
+    for every in (RATE, 5):
+        ranking = popscore.rank_video(path, scorer=scorer, every=every, top=6)
+        assert sorted(result.frame_index // (2 * RATE) for result in ranking.results) == list(range(6))
+        scores = [result.score for result in ranking.results]
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] == max(point.score for point in ranking.points if point.fault is None)
+        times_s = sorted(result.time_s for result in ranking.results)
+        assert all(later - earlier >= 1.5 for earlier, later in pairwise(times_s))
+        assert not ranking.notices
+
+
+def test_where_nothing_more_can_be_looked_at_no_advice_is_given(film: Path, scorer: Scorer, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "short.mp4", Clip(frames=3, size=SIZE), lambda index: numbered(index, SIZE))
+    (notice,) = popscore.rank_video(path, scorer=scorer, every=1).notices
+    assert notice == "Only 1 moment was found among 3 frames."
+    (notice,) = popscore.rank_video(path, scorer=scorer).notices
+    assert notice == "Only 1 moment was found among 1 frame. Looking at every frame may find more."
+    assert [every_nth(number, "frame") for number in (1, 2, 3, 11, 12, 13, 21, 112)] == [
+        "every frame",
+        *(f"every {word} frame" for word in ("2nd", "3rd", "11th", "12th", "13th", "21st", "112th")),
     ]
 
 
@@ -133,6 +171,20 @@ def test_the_frames_are_written(film: Path, scorer: Scorer, tmp_path: Path) -> N
     with Image.open(ranking.contact_sheet) as sheet:
         assert sheet.width > SIZE[0]
         assert sheet.height > SIZE[1]
+
+
+def test_one_frame_is_saved_by_itself(film: Path, tmp_path: Path) -> None:
+    path = save_frame(film, 333, tmp_path)
+    assert path == tmp_path / "film_0m13.320s.jpg"
+    ((_, expected),) = popscore.frame_images(film, [333])
+    with Image.open(path) as image:
+        assert image.size == SIZE
+        assert np.abs(np.asarray(image, int) - np.asarray(expected, int)).mean() < 3
+        assert image.getexif().get_ifd(0x8769)[0x9003] == "2024:06:01 12:30:18"
+    assert save_frame(film, 400, tmp_path, name="other.mp4") is None
+    assert save_frame(film, -1, tmp_path) is None
+    with pytest.raises(ExportFailed):
+        save_frame(film, 1, tmp_path / "missing" / "folder")
 
 
 def test_a_second_run_replaces_its_own_files(film: Path, scorer: Scorer, tmp_path: Path) -> None:
@@ -220,7 +272,7 @@ def test_a_black_video_has_no_best_frame(tmp_path: Path, scorer: Scorer) -> None
 def test_one_frame(tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]) -> None:
     ranking = ranked(tmp_path, scorer, 1, lambda _: scenes["coffee"])
     assert [result.frame_index for result in ranking.results] == [0]
-    assert ranking.notices == ["Only 1 moment was found among 1 frame. Look at more of them with a smaller `every`."]
+    assert ranking.notices == ["Only 1 moment was found among 1 frame."]
 
 
 def test_a_video_that_is_soft_throughout_still_has_a_best_frame(

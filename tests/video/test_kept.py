@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 from PIL import Image
+from scored_frames import scored_frame
 
-from popscore.photos import similarity
-from popscore.results import ScoredPhoto
-from popscore.scoring.scorer import Candidate
 from popscore.video.kept import KeptFrames
-from popscore.video.moments import FrameQuality, ScoredFrame
 
 
 @dataclass
@@ -27,20 +23,7 @@ class FakeFrame:
 
 
 def offer(kept: KeptFrames, frame: FakeFrame, score: float, *, looks_like: int | None = None) -> None:
-    noise = np.random.default_rng(frame.index if looks_like is None else looks_like).integers(0, 256, (12, 12, 3))
-    picture = Image.fromarray(noise.astype(np.uint8)).resize((96, 96), Image.Resampling.NEAREST)
-    photo = ScoredPhoto(
-        file="clip", score=score, percentile=50, label="Good", color="#000", width=frame.width, height=frame.height
-    )
-    scored = ScoredFrame(
-        index=frame.index,
-        time_s=frame.time_s,
-        width=frame.width,
-        height=frame.height,
-        damaged=False,
-        quality=FrameQuality(0, 255, 255, 0.3, 0.3),
-        candidate=Candidate(photo, similarity.signature(picture), None),
-    )
+    scored = scored_frame(frame.index, frame.time_s, score, looks_like=looks_like, size=(frame.width, frame.height))
     kept.offer(scored, frame)
 
 

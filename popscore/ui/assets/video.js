@@ -4,7 +4,12 @@
 const {make, button, clock, chip} = popscore;
 const root = element.querySelector('.pv');
 const {find, say, busy, act} = popscore.page(root);
-const state = {video: null, answer: null, run: 0, looked: 0};
+const options = find('.pv-options');
+// `video` is the one of the answer that is shown, `asked` the one that is looked at now.
+const state = {video: null, answer: null, asked: null, run: 0, looked: 0, point: null};
+const MOST_EVERY = 1000;
+
+// --- what is asked of the server -----------------------------------------------------------------
 
 async function bring(file) {
   if (!file) return;
@@ -13,27 +18,53 @@ async function bring(file) {
     say(`${file.name} is too large: the limit is ${props.limits.bytes / 1e6} MB. Cut it shorter, or save it smaller.`);
     return;
   }
-  state.answer = null;
-  const run = (state.run += 1);
-  root.dataset.phase = 'busy';
-  draw();
-  busy(`Uploading ${file.name}`, 0.02);
-  const {sent, lost} = await popscore.uploadAll([file], upload);
-  if (run !== state.run) return; // stopped meanwhile, or another one was chosen
-  if (lost.length) {
-    fail(lost[0].message);
+  if (!checkedEvery()) {
+    say(`${file.name} was not looked at: correct the number under Thorough, then choose it again.`);
     return;
   }
-  [state.video] = sent;
+  if (root.dataset.phase === 'busy') stop();
+  const run = begin(`Uploading ${file.name}`, 0.02);
+  const sent = await upload(file).catch(() => null);
+  if (run !== state.run) return; // stopped meanwhile, or another one was chosen
+  if (sent?.path) ask({id: sent.path, name: file.name});
+  else fail(`${file.name} did not arrive. Check the connection and add it again.`);
+}
+
+function again() {
+  say('');
+  if (!checkedEvery()) return;
+  begin('Looking at the frames', 0.05);
+  ask(state.video);
+}
+
+// What was found before stays in sight until there is something new.
+function begin(words, share) {
+  state.run += 1;
+  show('busy');
+  busy(words, share);
+  return state.run;
+}
+
+function ask(video) {
   busy('Looking at the frames', 0.05);
-  const every = Math.min(1000, Math.max(1, Math.round(Number(find('.pv-every').value) || 25)));
-  trigger('submit', {video: state.video, every, fast: find('.pv-fast').checked, run});
+  state.asked = video;
+  const fast = options.querySelector('[value=quick]').checked;
+  trigger('submit', {video, every: fast ? 25 : checkedEvery(), fast, run: state.run});
 }
 
 function fail(message) {
-  busy(null);
-  root.dataset.phase = 'empty';
+  rest();
   say(message);
+}
+
+function rest() {
+  busy(null);
+  show(state.answer ? 'done' : 'empty');
+}
+
+function show(phase) {
+  root.dataset.phase = phase;
+  options.disabled = phase === 'busy';
 }
 
 watch('value', () => {
@@ -43,12 +74,46 @@ watch('value', () => {
   if (answer.phase === 'error') fail(answer.message);
   else if (answer.phase === 'scoring') busy(answer.doing, answer.share);
   else {
-    busy(null);
-    state.answer = answer;
-    root.dataset.phase = 'done';
+    Object.assign(state, {answer, video: state.asked, point: null});
     draw();
+    rest();
   }
 });
+
+// --- how to look ---------------------------------------------------------------------------------
+
+// The number under Thorough; null if it cannot be used, and then the page says why. Quick does not need it.
+function checkedEvery() {
+  const field = find('.pv-every');
+  const number = /^[0-9]+$/.test(field.value) ? Number(field.value) : 0;
+  const wrong = options.querySelector('[value=thorough]').checked && !(number >= 1 && number <= MOST_EVERY);
+  find('.pv-nth').textContent = nth(number);
+  field.setAttribute('aria-invalid', wrong);
+  complain(options, wrong && `Write a whole number from 1, which is every frame, to ${MOST_EVERY}.`);
+  if (!wrong) return number || 25;
+  return null;
+}
+
+function nth(number) {
+  const teens = number % 100 >= 11 && number % 100 <= 13;
+  return `${(!teens && {1: 'st', 2: 'nd', 3: 'rd'}[number % 10]) || 'th'} frame`;
+}
+
+// Puts a sentence beside what it is about.
+function complain(part, message) {
+  const place = part.querySelector('.pv-wrong');
+  if (place.textContent !== (message || '')) place.textContent = message || '';
+  place.hidden = !message;
+}
+
+find('.pv-every').addEventListener('input', () => {
+  options.querySelector('[value=thorough]').checked = true;
+  checkedEvery();
+});
+find('.pv-every').addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && state.answer) again();
+});
+options.addEventListener('change', checkedEvery);
 
 // --- camera --------------------------------------------------------------------------------------
 
@@ -82,39 +147,67 @@ async function record() {
 // --- what is shown -----------------------------------------------------------------------------
 
 function draw() {
-  const answer = state.answer;
-  find('.ps-drop').classList.toggle('ps-small', Boolean(answer));
-  find('.ps-head').hidden = !answer;
+  const {answer} = state;
+  find('.ps-drop').classList.add('ps-small');
+  find('.ps-head').hidden = false;
+  find('.ps-head').append(options); // from the drop area, which is gone now
+  find('.pv-again').hidden = false;
   find('.pv-look').hidden = true;
-  find('.pv-frames').replaceChildren(...(answer ? answer.results.map(frameCard) : []));
-  if (!answer) return;
+  find('.pv-at').hidden = true;
+  find('.pv-frames').replaceChildren(...answer.results.map(frameCard));
   const best = answer.results[0];
-  find('.ps-summary').textContent = `${answer.points.length} frames scored`
+  find('.ps-summary').textContent = popscore.count(answer.points.length, 'frame scored', 'frames scored')
     + (best ? ` · best at ${clock(best.time_s)}` : '');
   find('.pv-notices').replaceChildren(...answer.notices.map((notice) => make('li', '', notice)));
   find('[data-do=zip]').disabled = !answer.results.length;
   drawLine(answer);
+  drawTimes();
 }
+
+// From the left, in percent. The right end is where the video ends, not its last frame that was scored.
+const along = (time) => (100 * time) / Math.max(state.answer.duration_s, 0.001);
 
 // The score along the time, over the bands, which lie one above the other here.
 function drawLine({points, results}) {
   const scores = points.map((point) => point.score);
-  const axis = popscore.axis(Math.min(...scores, 0) - 0.3, Math.max(...scores, 4.5) + 0.3);
-  const end = Math.max(points.at(-1)?.time_s || 0, 0.001);
+  const [low, high] = [Math.min(...scores, 0), Math.max(...scores, 4)];
+  const room = 0.16 * (high - low); // so that the lowest and the highest band have room for their names
+  const axis = popscore.axis(low - room, high + room);
   const down = (score) => 100 - axis.across(score);
   find('.pv-ground').replaceChildren(...popscore.ground(axis, {upright: true}));
   find('.pv-line polyline').setAttribute('points', points.map((point) =>
-    `${((1000 * point.time_s) / end).toFixed(1)},${(1.6 * down(point.score)).toFixed(1)}`).join(' '));
+    `${(10 * along(point.time_s)).toFixed(1)},${(1.6 * down(point.score)).toFixed(1)}`).join(' '));
   find('.pv-marks').replaceChildren(...results.map((result) => {
-    const mark = button('pv-mark', String(result.rank), 'look');
+    const mark = button('pv-mark', undefined, 'look');
+    mark.append(make('b', '', String(result.rank)));
     mark.dataset.index = result.frame_index;
-    mark.style.left = `${(100 * result.time_s) / end}%`;
+    mark.style.left = `${along(result.time_s)}%`;
     mark.style.top = `${down(result.score)}%`;
+    mark.style.zIndex = results.length - result.rank + 1; // of two that lie over each other, the better one is seen
     mark.setAttribute('aria-label', `Rank ${result.rank} at ${clock(result.time_s)}: ${result.score.toFixed(2)}, ${result.label}`);
     return mark;
   }));
-  find('.pv-times').replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => make('span', '', clock(share * end))));
 }
+
+const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+const TIME_ROOM = 84; // pixels from one time to the next
+
+// Times in round steps, and last the time when the video ends.
+function drawTimes() {
+  if (!state.answer) return;
+  const end = state.answer.duration_s;
+  const most = Math.max(1, Math.floor(find('.pv-plot').clientWidth / TIME_ROOM));
+  const step = STEPS_S.find((one) => end / one <= most + 0.5) || end;
+  const times = [];
+  for (let number = 0; number * step <= end - 0.75 * step; number += 1) times.push(number * step);
+  find('.pv-times').replaceChildren(...[...times, end].map((time) => {
+    const made = make('span', '', clock(time).replace(/\.0$/, ''));
+    made.style.left = `${along(time)}%`;
+    return made;
+  }));
+}
+
+new ResizeObserver(drawTimes).observe(find('.pv-plot'));
 
 function frameCard(result) {
   const item = make('li', 'ps-card');
@@ -132,26 +225,52 @@ function frameCard(result) {
   return item;
 }
 
+// What the server answers. Without a connection Gradio's functions end with nothing, or an error.
+const answered = async (asked) => (await asked.catch(() => null)) || {};
+
 // The frame that was scored nearest to a place on the line.
 async function look(point) {
   if (!point) return;
   const asked = (state.looked += 1);
   const figure = find('.pv-look');
+  const [image, save] = [figure.querySelector('img'), figure.querySelector('button')];
   figure.hidden = false;
   figure.querySelector('figcaption').textContent = `${clock(point.time_s)}: ${point.score.toFixed(2)}`;
-  const answer = await server.frame(state.video.id, point.index).catch(() => ({}));
+  complain(figure, '');
+  save.disabled = true;
+  find('.pv-at').hidden = false;
+  find('.pv-at').style.left = `${along(point.time_s)}%`;
+  state.point = point;
+  figure.dataset.index = point.index;
+  const answer = await answered(server.frame(state.video.id, point.index));
   if (asked !== state.looked) return;
-  say(answer.image ? '' : answer.message || 'This frame did not arrive. Try again.');
-  if (!answer.image) return;
-  const image = figure.querySelector('img');
-  image.src = answer.image;
-  image.alt = `The frame at ${clock(point.time_s)}`;
+  if (answer.image) {
+    image.src = answer.image;
+    image.alt = `The frame at ${clock(point.time_s)}`;
+    save.disabled = false;
+  } else {
+    image.removeAttribute('src'); // of another frame
+    complain(figure, `The frame at ${clock(point.time_s)} is not shown. ${answer.message || 'It did not arrive. Try again.'}`);
+  }
+}
+
+async function saveFrame(pressed) {
+  const {point, video} = state;
+  const asked = state.looked;
+  complain(find('.pv-look'), '');
+  pressed.disabled = true;
+  const saved = await answered(server.save_frame(video.id, video.name, point.index));
+  if (saved.file) popscore.save(saved.file, saved.name);
+  if (asked !== state.looked) return; // another frame is shown by now
+  pressed.disabled = false;
+  if (saved.file) return;
+  complain(find('.pv-look'), `The frame at ${clock(point.time_s)} was not saved. ${saved.message || 'It did not arrive. Try again.'}`);
 }
 
 async function saveAll() {
   const written = state.answer.results.map((result) => result.image).filter(Boolean);
-  const saved = await server.pack(state.video.name, written).catch(() => ({message: 'The ZIP could not be made. Try again.'}));
-  say(saved.message);
+  const saved = await answered(server.pack(state.video.name, written));
+  say(saved.file ? saved.message : saved.message || 'The ZIP could not be made. Try again.');
   if (saved.file) popscore.save(saved.file, saved.name);
 }
 
@@ -159,8 +278,7 @@ async function saveAll() {
 
 function stop() {
   state.run += 1;
-  busy(null);
-  root.dataset.phase = 'empty';
+  rest();
   trigger('stop', {});
 }
 
@@ -169,13 +287,14 @@ act({
   choose: () => find('.ps-files').click(),
   record,
   recorded: () => recorder.stop(),
+  again,
   zip: saveAll,
+  saveFrame,
   look: (mark) => look(state.answer.points.find((point) => point.index === Number(mark.dataset.index))),
   along: (line, event) => {
-    if (!state.answer) return;
-    const box = line.getBoundingClientRect();
-    const {points} = state.answer;
-    const time = ((event.clientX - box.left) / box.width) * points.at(-1).time_s;
+    const box = find('.pv-plot').getBoundingClientRect();
+    const {points, duration_s: end} = state.answer;
+    const time = ((event.clientX - box.left) / box.width) * end;
     look(points.reduce((a, b) => (Math.abs(b.time_s - time) < Math.abs(a.time_s - time) ? b : a), points[0]));
   },
 });
@@ -184,4 +303,4 @@ find('.ps-files').addEventListener('change', (event) => {
   event.target.value = '';
   bring(file);
 });
-popscore.takeFiles({element: root, kind: 'video', take: ([file]) => bring(file), area: find('.ps-drop')});
+popscore.takeFiles({element: root, kind: 'video', tab: 'Video', take: (files) => bring(files.find(popscore.isVideo) || files[0]), area: find('.ps-drop')});

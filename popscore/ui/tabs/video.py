@@ -39,6 +39,7 @@ def build_video_tab(door: ModelDoor, visits: Visits) -> None:
         js_on_load=asset("video.js"),
         server_functions=[
             page_function("frame", moments.frame, at_once=2),
+            page_function("save_frame", moments.save_frame, at_once=2),
             page_function("pack", moments.pack, at_once=2),
         ],
         label="Video",
@@ -110,6 +111,17 @@ class Moments:
             raise refusal("This frame cannot be shown. Choose another place on the line.")
         return {"image": data_address(picture)}
 
+    def save_frame(self, video: object, name: object, index: object) -> Json:
+        """One frame in full size, as a file."""
+        if not isinstance(index, int):
+            raise refusal("This is no frame of the video. Reload the page.")
+        upload = checked_upload(str(video), str(name))
+        folder = download_folder(self._visits)
+        frame = self._door.readers.save_frame(upload, index, folder, self._limits, current_asker().gone)
+        if frame is None:
+            raise refusal("The video has no picture at this place. Choose another place on the line.")
+        return offered(frame)
+
     def pack(self, name: object, paths: object) -> Json:
         """A ZIP with the frames that were chosen."""
         if not isinstance(paths, list) or len(paths) > _TOP:
@@ -139,6 +151,7 @@ def _page_json(ranking: VideoRanking, previews: Sequence[bytes | None]) -> Json:
         "points": [
             {"index": point.frame_index, "time_s": point.time_s, "score": point.score} for point in ranking.points
         ],
+        "duration_s": ranking.duration_s,
         "notices": [*ranking.notices, *(str(failed.error) for failed in ranking.errors)],
     }
 

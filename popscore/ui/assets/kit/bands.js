@@ -18,10 +18,10 @@ Object.assign(window.popscore, {
     return {across, spans};
   },
 
-  // The bands as the ground of a chart: side by side with their words, or one above the other without.
+  // The bands as the ground of a chart: with their words, side by side or one above the other.
   ground(axis, {upright = false} = {}) {
     return axis.spans.map((span) => {
-      const part = window.popscore.make('span', `ps-band ${span.css}`, upright ? '' : span.label);
+      const part = window.popscore.make('span', `ps-band ${span.css}`, span.label);
       Object.assign(part.style, upright
         ? {bottom: `${span.start}%`, height: `${span.size}%`, left: 0, right: 0}
         : {left: `${span.start}%`, width: `${span.size}%`, top: 0, bottom: 0});
