@@ -65,7 +65,8 @@ async function bring(found) {
   await restored;
   const files = found.filter((file) => !file.name.startsWith('.'));
   const photos = files.filter(popscore.isPhoto);
-  const left = files.length - photos.length;
+  const raw = files.filter(popscore.isRaw).length;
+  const left = files.length - photos.length - raw;
   const fresh = [];
   let again = 0;
   let back = 0;
@@ -91,6 +92,7 @@ async function bring(found) {
   if (back) notes.push(`${count(back, 'original is', 'originals are')} here again.`);
   if (again) notes.push(`${count(again, 'photo was', 'photos were')} there already.`);
   if (left) notes.push(`${count(left, 'file that is no photo was', 'files that are no photos were')} left out.`);
+  if (raw) notes.push(`${count(raw, 'raw file was', 'raw files were')} left out: add the JPEGs beside them.`);
   state.cleared = null;
   say(notes.join(' '), true);
   for (const file of fresh) {
@@ -577,7 +579,6 @@ const restored = (async () => {
   if (found.page.names) find('.pr-grid').dataset.names = 'on';
   find('.pr-burst').value = String(state.burst);
   root.dataset.phase = 'done';
-  if (popscore.lastTab() === 'Rank') popscore.openTab('Rank');
   draw();
   if (shots.all().some(unread)) work();
   else if (shots.placed().some((photo) => !photo.result.tier)) orderNow();

@@ -52,7 +52,7 @@ document.addEventListener('change', (event) => {
 }, true);
 
 popscore.takeFiles({
-  element, kind: 'image', tab: 'Score', most: 1,
+  element, kind: 'image', tab: 'Score',
   take: ([file]) => give(file),
   // One photo of an ordinary kind onto the empty area: Gradio's own way.
   leave: (event, files) => files.length === 1 && named(files[0]) === files[0] && popscore.isPhoto(files[0])

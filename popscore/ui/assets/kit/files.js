@@ -4,9 +4,11 @@
 (() => {
   const PHOTO = /\.(jpe?g|jpe|jfif|png|webp|avif|gif|bmp|tiff?|heic|heif|hif)$/i;
   const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|3gp|ogv|wmv|flv)$/i;
-  const takers = []; // {element, kind, tab, most, take, area, leave}
+  const RAW = /\.(3fr|arw|cr2|cr3|dng|erf|fff|iiq|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f)$/i;
+  const takers = []; // {element, kind, tab, take, area, leave}
 
-  const isPhoto = (file) => PHOTO.test(file.name) || (/^image\/(?!svg)/.test(file.type) && !VIDEO.test(file.name));
+  const isRaw = (file) => RAW.test(file.name);
+  const isPhoto = (file) => PHOTO.test(file.name) || (/^image\/(?!svg)/.test(file.type) && !VIDEO.test(file.name) && !isRaw(file));
   const isVideo = (file) => VIDEO.test(file.name) || file.type.startsWith('video/');
 
   async function inFolders(entries) {
@@ -33,24 +35,37 @@
   const inSight = (taker) => taker.element.isConnected && taker.element.checkVisibility();
   const tabOf = (name) => [...document.querySelectorAll('[role=tab]')].find((tab) => tab.textContent.trim() === name);
 
-  function openTab(name) {
-    const tab = tabOf(name);
-    if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
+  // Opens a tab as soon as it is there: Gradio makes them one by one, and what is in them when they are first opened.
+  async function openTab(name) {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const tab = tabOf(name);
+      if (tab?.getAttribute('aria-selected') === 'true') return;
+      tab?.click();
+      await new Promise((done) => setTimeout(done, 100));
+    }
   }
 
-  // Who gets these files: the tab in sight if it can, else the first that can.
-  function takerOf(files) {
-    const kind = files.some(isPhoto) ? 'image' : files.some(isVideo) ? 'video' : null;
-    const fits = takers.filter((taker) => taker.kind === kind && files.filter(isPhoto).length <= taker.most);
-    return fits.find(inSight) || fits.at(-1) || takers.find(inSight) || null;
+  // Where files belong: a video in Video, several photos in Rank, one photo in the tab in sight if that takes photos.
+  function placeOf(files) {
+    const here = takers.find(inSight);
+    const photos = files.filter(isPhoto).length;
+    if (photos > 1) return 'Rank';
+    if (photos) return here?.kind === 'image' ? here.tab : 'Score';
+    return files.some(isVideo) ? 'Video' : here?.tab || null;
   }
 
-  function give(files) {
-    if (!files.length) return;
-    const taker = takerOf(files);
-    if (!taker) return;
-    openTab(taker.tab);
-    taker.take(files);
+  async function give(files) {
+    const place = files.length ? placeOf(files) : null;
+    if (!place) return;
+    openTab(place);
+    for (let tries = 0; tries < 200; tries += 1) {
+      const taker = takers.find((one) => one.tab === place && one.element.isConnected);
+      if (taker) {
+        taker.take(files);
+        return;
+      }
+      await new Promise((done) => setTimeout(done, 50));
+    }
   }
 
   const light = (on) => {
@@ -59,11 +74,11 @@
   document.addEventListener('paste', (event) => {
     if (event.target.matches?.('input, textarea')) return;
     const files = [...(event.clipboardData?.files || [])].filter((file) => isPhoto(file) || isVideo(file));
-    const taker = files.length ? takerOf(files) : null;
-    if (!taker || taker.leave?.(event, files)) return;
+    if (!files.length || !placeOf(files)) return;
     event.preventDefault();
+    event.stopImmediatePropagation();
     give(files);
-  });
+  }, true);
   document.addEventListener('dragover', (event) => {
     if (!takers.length || ![...(event.dataTransfer?.types || [])].includes('Files')) return;
     event.preventDefault();
@@ -97,16 +112,18 @@
     to.focus();
   });
 
-  Object.assign(window.popscore, {
-    isPhoto, isVideo, openTab,
-    lastTab() {
-      try { return sessionStorage.getItem('popscore tab'); } catch { return null; }
-    },
+  const last = () => {
+    try { return sessionStorage.getItem('popscore tab'); } catch { return null; }
+  };
+  if (last() && last() !== 'Score') openTab(last());
 
-    // `take` gets the files: photos or videos by `kind`, at most `most` photos. `element` is in the tab called `tab`;
-    // `area` lights up; a drop for which `leave` answers true is left to Gradio.
-    takeFiles({element, kind, tab, take, most = Infinity, area = null, leave = null}) {
-      takers.push({element, kind, tab, take, most, area, leave});
+  Object.assign(window.popscore, {
+    isPhoto, isVideo, isRaw,
+
+    // `take` gets the files: photos or videos by `kind`. `element` is in the tab called `tab`; `area` lights up; a drop
+    // for which `leave` answers true is left to Gradio.
+    takeFiles({element, kind, tab, take, area = null, leave = null}) {
+      takers.push({element, kind, tab, take, area, leave});
     },
   });
 })();
