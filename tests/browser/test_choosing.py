@@ -472,7 +472,8 @@ def test_only_what_is_near_the_screen_is_in_the_page(desk: Page) -> None:
                 id: `t${at}`, name: `${at}.jpg`, width: 3000 + 100 * (at % 20), height: 3000,
                 result: {rank: at + 1, score: 3, label: 'Good'},
             }));
-            const grid = popscore.grid({list, pictureOf: () => {}, of: () => ({sceneSize: 1, leads: true, tier: null})});
+            const card = {sceneSize: 1, leads: true, tier: null};
+            const grid = popscore.grid({list, pictureOf: () => {}, of: () => card});
             const began = performance.now();
             grid.show(photos);
             const shown = performance.now() - began;

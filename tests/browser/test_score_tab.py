@@ -159,3 +159,77 @@ def test_everything_can_be_reached_with_the_keyboard(page: Page) -> None:
         reached.add(page.evaluate("document.activeElement.ariaLabel || document.activeElement.innerText.trim()"))
     for name in ("Upload file", "Capture from camera", "Paste from clipboard", "Cat", "Rocket", "Use it from code"):
         assert name in reached, reached
+
+
+# --- what Gradio's own area would not take -------------------------------------------------------------
+
+
+def let_fall(page: Page, files: list[tuple[Path, str]]) -> None:
+    """Drop files of these types onto the photo area."""
+    packed = [[base64.b64encode(path.read_bytes()).decode(), path.name, kind] for path, kind in files]
+    page.evaluate(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [packed, name, type] of files) {
+                const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+                transfer.items.add(new File([bytes], name, {type}));
+            }
+            const area = document.querySelector('#photo');
+            area.dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true}));
+        }""",
+        packed,
+    )
+
+
+def test_heic_without_a_type_is_scored(page: Page, cat: Path, tmp_path: Path) -> None:
+    import pillow_heif
+
+    photo = tmp_path / "IMG_0001.HEIC"
+    pillow_heif.from_pillow(Image.open(cat).convert("RGB")).save(photo)
+    let_fall(page, [(photo, "")])
+    expect(answer(page)).to_contain_text("IMG_0001.HEIC", timeout=20_000)
+    expect(answer(page).locator(".ps-number")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "words"),
+    [
+        ("letter.pdf", "application/pdf", b"%PDF-1.7", "letter.pdf could not be read: it is not a photo"),
+        ("notes.txt", "text/plain", b"notes", "notes.txt could not be read: it is not a photo"),
+        ("large.jpg", "image/jpeg", b"\xff\xd8\xff" + b"\0" * 2_100_000, "large.jpg is too large: the limit is 2 MB"),
+    ],
+)
+def test_what_cannot_be_scored_takes_the_place_of_the_old_answer(
+    page: Page, cat: Path, tmp_path: Path, name: str, kind: str, content: bytes, words: str
+) -> None:
+    drop(page, cat)
+    expect(answer(page).locator(".ps-number")).to_be_visible()
+    (tmp_path / name).write_bytes(content)
+    sent: list[int] = []
+    page.on("request", lambda request: sent.append(len(request.post_data_buffer or b"")))
+    let_fall(page, [(tmp_path / name, kind)])
+    expect(answer(page)).to_contain_text(words)
+    expect(answer(page).locator(".ps-number")).to_have_count(0)
+    expect(page.get_by_role("img", name="Your photo")).to_have_count(0)
+    assert max(sent, default=0) < 100_000, "it was sent all the same"
+
+
+def test_several_photos_open_in_rank(page: Page, photos: dict[str, Path]) -> None:
+    let_fall(page, [(photos["rocket"], "image/jpeg"), (photos["cat"], "image/png")])
+    expect(page.get_by_role("tab", name="Rank")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".pr .ps-summary")).to_contain_text("2 photos", timeout=30_000)
+
+
+def test_a_video_opens_in_video(page: Page, clip: Path) -> None:
+    let_fall(page, [(clip, "video/mp4")])
+    expect(page.get_by_role("tab", name="Video")).to_have_attribute("aria-selected", "true")
+
+
+def test_arrow_keys_lead_from_tab_to_tab(page: Page) -> None:
+    page.get_by_role("tab", name="Score").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Rank")).to_be_focused()
+    expect(page.get_by_role("tab", name="Rank")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="Video")).to_be_focused()
