@@ -25,7 +25,7 @@ from running_app import ROOT, app_process, running_app
 import popscore
 from popscore.settings import Settings
 
-RESULT_KEYS = ["file", "rank", "score", "percentile", "label", "color", "width", "height"]
+RESULT_KEYS = ["file", "rank", "score", "percentile", "label", "color", "width", "height", "warning"]
 MODEL_KEYS = ["name", "kind", "source", "revision", "sha256", "notice"]
 
 

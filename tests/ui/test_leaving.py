@@ -1,10 +1,12 @@
 """A visitor who leaves takes the work along: nothing is scored for nobody."""
 
+import http.client
 import json
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -12,12 +14,6 @@ from running_app import running_app
 
 from popscore.scoring.scorer import Content
 from popscore.workers.readers import IsolatedScorer
-
-
-def post(address: str, body: Any) -> Any:
-    request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
 
 
 def uploaded(folder: Path, count: int) -> list[dict[str, str]]:
@@ -41,13 +37,18 @@ def test_the_scoring_ends_when_the_page_is_closed(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(IsolatedScorer, "content", slowly)
     with running_app(tmp_path) as url:
         with urllib.request.urlopen(f"{url}/config", timeout=5) as answer:
-            events = json.load(answer)["dependencies"]
-        (event,) = [one for one in events if one["api_name"] == "show_ranking"]
-        asked = {"photos": uploaded(tmp_path, 150), "run": 1}
-        join = {"data": [], "fn_index": event["id"], "session_hash": "leaves", "event_data": asked}
-        post(f"{url}/gradio_api/queue/join", {**join, "trigger_id": event["targets"][0][0]})
-        with urllib.request.urlopen(f"{url}/gradio_api/queue/data?session_hash=leaves", timeout=20) as stream:
-            assert any(b"process_generating" in line for line in stream)
+            parts = json.load(answer)["components"]
+        (page,) = [part["id"] for part in parts if part["props"].get("elem_id") == "rank"]
+        asked = {"component_id": page, "fn_name": "order", "data": [uploaded(tmp_path, 150), 10]}
+        place = urlsplit(url)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
+        kind = {"Content-Type": "application/json"}
+        connection.request(
+            "POST", "/gradio_api/component_server", json.dumps({**asked, "session_hash": "leaves"}), kind
+        )
+        while not scored:
+            time.sleep(0.05)
+        connection.close()
         time.sleep(3)
         left = len(scored)
         assert left < 130

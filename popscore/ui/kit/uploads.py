@@ -23,6 +23,14 @@ def privacy_line(done: str) -> str:
     return f'<p class="ps-privacy">{done} on this server, deleted {KEEP_UPLOADS_WORDS}, never learned from.</p>'
 
 
+def copies_line(done: str) -> str:
+    """The same for small copies that are made in the browser, as HTML."""
+    return (
+        f'<p class="ps-privacy">{done} on this server from small copies, deleted {KEEP_UPLOADS_WORDS}, never learned '
+        "from. Your originals stay on this device; only what this browser cannot read goes up whole.</p>"
+    )
+
+
 def checked_upload(path: str | None, name: str | None) -> NamedPhoto:
     """The upload at `path`, and what the visitor called it.
 
