@@ -111,14 +111,17 @@ def verdict(name_a: str, score_a: float, name_b: str, score_b: float, info: Mode
     return f"{sentence}."
 
 
-def verdict_of_places(scores: Sequence[float], info: ModelInfo) -> str:
+def verdict_of_places(scores: Sequence[float], info: ModelInfo, *, stacked: bool = False) -> str:
     """Which of the photos side by side is the best one, by its place, and how sure that is against the second best.
 
     Args:
         scores: two to four, from left to right, by the same model.
         info: that model.
+        stacked: two stand one above the other, as on a phone.
     """
-    places = ("Left", "Right") if len(scores) == 2 else tuple(f"Photo {number}" for number in range(1, len(scores) + 1))
+    places: Sequence[str] = ("The upper one", "The lower one") if stacked else ("Left", "Right")
+    if len(scores) > 2:
+        places = [f"Photo {number}" for number in range(1, len(scores) + 1)]
     best_first = sorted(range(len(scores)), key=lambda place: -scores[place])
     first, second = best_first[:2]
     return verdict(places[first], scores[first], places[second], scores[second], info)

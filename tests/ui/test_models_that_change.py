@@ -103,7 +103,7 @@ def test_a_gallery_is_of_one_model_and_questions_about_another_are_refused(
     result = {**second[0]["result"], "rank": 1, "group": 1, "tier": 1, "gap": None}
     for question in (
         lambda model: gallery.explain(model, result),
-        lambda model: gallery.verdict(model, [1.0, 2.0]),
+        lambda model: gallery.verdict(model, [1.0, 2.0], False),
     ):
         assert question(new)
         with pytest.raises(OutOfDate):

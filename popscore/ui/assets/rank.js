@@ -291,7 +291,7 @@ function drawSummary() {
   find('[data-do=resume]').hidden = !waits || root.dataset.phase !== 'done';
   const undoing = find('.ps-head [data-do=undo]');
   undoing.hidden = !shots.undoable;
-  undoing.title = shots.undoable ? `Take back: ${shots.undoable}` : '';
+  undoing.title = shots.undoable ? `Take back: ${shots.undoable} (Ctrl+Z)` : '';
   const zip = find('.ps-tools [data-do=zip]');
   zip.disabled = !chosen().length;
   zip.textContent = kept ? `Save ${kept} kept as ZIP` : `Save the best ${chosen().length || wanted()} as ZIP`;

@@ -166,7 +166,7 @@ class Gallery:
         """The explanation of a score that the page has, as parts of HTML."""
         return explanation(sent_result(result), self._model(model)).to_json()
 
-    def verdict(self, model: object, scores: object) -> Json:
+    def verdict(self, model: object, scores: object, stacked: object) -> Json:
         """Which of the photos that stand side by side, from left to right, is the best one, in one sentence."""
         known = self._model(model)
         if not isinstance(scores, list) or not 2 <= len(scores) <= _SIDE_BY_SIDE:
@@ -174,7 +174,7 @@ class Gallery:
         found = [float(score) for score in scores if isinstance(score, (int, float)) and math.isfinite(score)]
         if len(found) != len(scores):
             raise refusal("The scores did not arrive. Reload the page.")
-        return {"verdict": words.verdict_of_places(found, known)}
+        return {"verdict": words.verdict_of_places(found, known, stacked=stacked is True)}
 
     # --- what is saved --------------------------------------------------------------------------------
 

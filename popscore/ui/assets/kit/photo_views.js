@@ -165,8 +165,10 @@ window.popscore.photoViews = (tab) => {
       verdict.textContent = `${shots.get(duel.sides[0]).name} is the one you chose.`;
       return;
     }
+    const sides = versus.querySelectorAll('figure');
+    const stacked = sides.length === 2 && sides[1].offsetTop > sides[0].offsetTop;
     const scores = duel.sides.map((id) => shots.get(id).result.score);
-    const answer = await tab.server.verdict(tab.model(), scores).catch(() => ({message: 'There was no answer. Try again.'}));
+    const answer = await tab.server.verdict(tab.model(), scores, stacked).catch(() => ({message: 'There was no answer. Try again.'}));
     if (turn === verdicts) verdict.textContent = answer.verdict || answer.message || '';
   }
 
