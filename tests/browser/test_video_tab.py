@@ -29,7 +29,7 @@ def test_a_clip_is_uploaded_and_a_frame_downloaded(page: Page, clip: Path) -> No
     expect(frames.first).to_be_visible()
     expect(page.locator(".pv .ps-summary")).to_have_text(re.compile(r"^\d+ frames scored · best at 0:\d\d\.\d$"))
     with page.expect_download() as download:
-        frames.first.get_by_role("link", name="Save").click()
+        frames.first.get_by_role("link", name="Save the frame at").click()
     frame = Image.open(Path(download.value.path()))
     assert frame.format == "JPEG"
     assert download.value.suggested_filename.endswith(".jpg")

@@ -221,6 +221,7 @@ function frameCard(result) {
   const save = make('a', 'pv-save', 'Save');
   save.href = popscore.address(result.image);
   save.download = result.image_name;
+  save.setAttribute('aria-label', `Save the frame at ${clock(result.time_s)}`);
   item.append(save);
   return item;
 }
