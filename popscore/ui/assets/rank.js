@@ -8,7 +8,7 @@ const limits = props.limits;
 const shots = popscore.shots();
 const saved = popscore.saved();
 const previews = popscore.pictures((id, side) => server.preview(id, side));
-const FIRST_ORDER = 4; // photos after which the server is asked for the order, and then each half more
+const FIRST_ORDER = 4; // photos after which the server is asked for the order, and then each time there are twice as many
 
 const state = {
   model: null, // SHA-256 of the model that scored them
@@ -128,7 +128,7 @@ const pipeline = popscore.pipeline({
     shots.order();
     drawSoon();
     const scored = shots.placed().length;
-    if (scored >= Math.max(FIRST_ORDER, 1.5 * state.ordered)) orderNow();
+    if (scored >= Math.max(FIRST_ORDER, 2 * state.ordered)) orderNow();
   },
   lost(seconds) {
     state.lost = seconds;
@@ -248,7 +248,7 @@ let drawing = false;
 function drawSoon() {
   if (drawing) return;
   drawing = true;
-  setTimeout(() => { drawing = false; draw(); }, 120);
+  setTimeout(() => { drawing = false; draw(); }, 250);
 }
 
 function draw() {
