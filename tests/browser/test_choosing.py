@@ -499,3 +499,25 @@ def test_a_sample_gallery_is_one_press_away(desk: Page) -> None:
     ranked(desk)
     expect(summary(desk)).to_contain_text("12 photos")
     expect(cards(desk).last).to_contain_text("almost black")
+
+
+def test_photos_added_while_others_are_scored_are_scored_once(
+    desk: Page, photos_60: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowly(monkeypatch, 0.2)
+    asked: list[str] = []
+    desk.on(
+        "request", lambda request: asked.append(request.url) if '"score"' in (request.post_data or "")[:300] else None
+    )
+    add(desk, photos_60[:6])
+    desk.wait_for_timeout(500)
+    add(desk, photos_60[6:12])
+    ranked(desk)
+    expect(summary(desk)).to_contain_text("12 photos")
+    assert len(asked) == 12
+    # And nothing comes back after it was started over and the page is loaded again.
+    desk.locator(".pr-menu summary").click()
+    desk.get_by_role("button", name="Start over").click()
+    desk.wait_for_timeout(500)
+    desk.reload()
+    expect(desk.get_by_text("Drop all the photos you choose from")).to_be_visible()

@@ -116,6 +116,7 @@ const pipeline = popscore.pipeline({
   server,
   limits,
   changed(photo, step, model) {
+    if (shots.get(photo.id) !== photo) return; // started over meanwhile
     if (step === 'shrunk') {
       saved.pictures({id: photo.id, small: photo.small, copy: photo.copy});
       pictureCame(photo);
@@ -157,6 +158,7 @@ async function orderNow() {
     if (!order) return;
     if (order.message) say(order.message);
     else {
+      if (sent.some((photo) => shots.get(photo.id) !== photo)) return; // started over meanwhile
       scoredBy(order.model);
       shots.take(sent, order);
       keep(sent);
@@ -168,6 +170,10 @@ async function orderNow() {
 }
 
 async function work() {
+  if (pipeline.running) { // it goes on with what has come
+    draw();
+    return;
+  }
   state.stopped = false;
   state.began = Date.now();
   state.before = shots.placed().length;

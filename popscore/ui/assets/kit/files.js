@@ -95,10 +95,10 @@
     give(await dropped(event.dataTransfer));
   }, true);
 
-  // Which tab was open; a page that is loaded again opens it.
+  // Which tab was open; a page that is loaded again, or the next day, opens it.
   document.addEventListener('click', (event) => {
     const tab = event.target.closest?.('[role=tab]');
-    if (tab) try { sessionStorage.setItem('popscore tab', tab.textContent.trim()); } catch { /* not kept */ }
+    if (tab) try { localStorage.setItem('popscore tab', tab.textContent.trim()); } catch { /* not kept */ }
   });
   // The arrow keys lead from tab to tab.
   document.addEventListener('keydown', (event) => {
@@ -113,7 +113,7 @@
   });
 
   const last = () => {
-    try { return sessionStorage.getItem('popscore tab'); } catch { return null; }
+    try { return localStorage.getItem('popscore tab'); } catch { return null; }
   };
   if (last() && last() !== 'Score') openTab(last());
 
