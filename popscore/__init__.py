@@ -23,6 +23,7 @@ from popscore.errors import (
     UnreadableVideo,
     VideoTooLarge,
 )
+from popscore.gallery.comparison import Comparison, compare_images
 from popscore.gallery.ranking import rank, rank_images
 from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, RankedPhoto, Ranking, Report, ScoredPhoto
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Candidate",
+    "Comparison",
     "FailedPhoto",
     "FramePoint",
     "ImageTooLarge",
@@ -60,6 +62,7 @@ __all__ = [
     "VideoLimits",
     "VideoRanking",
     "VideoTooLarge",
+    "compare_images",
     "frame_images",
     "load_scorer",
     "rank",

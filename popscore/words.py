@@ -125,3 +125,24 @@ def verdict_of_places(scores: Sequence[float], info: ModelInfo, *, stacked: bool
     best_first = sorted(range(len(scores)), key=lambda place: -scores[place])
     first, second = best_first[:2]
     return verdict(places[first], scores[first], places[second], scores[second], info)
+
+
+def beats(name_a: str, name_b: str, chance: float, *, too_close: bool) -> str:
+    """How often A would beat B, in one sentence.
+
+    Args:
+        name_a, name_b: what the photos are called.
+        chance: P(A is more popular than B).
+        too_close: their scores differ by no more than the model's noise.
+    """
+    if chance < 0.5:
+        name_a, name_b, chance = name_b, name_a, 1 - chance
+    times = min(9, max(5, round(10 * chance)))
+    often = f"{name_a} would beat {name_b} about {times} times in 10"
+    if chance >= 0.95:
+        often = f"{name_a} would beat {name_b} more than 9 times in 10"
+    return (
+        f"Too close to call: {often}, and their scores differ by no more than the model's noise."
+        if too_close
+        else f"{often}."
+    )

@@ -25,11 +25,12 @@ def run(options: argparse.Namespace) -> int:
     scorer = popscore.load_scorer(exact=options.exact)
     answer = report(scorer.model, scorer.score_many(options.photos))
     announce(answer.model)
-    write(json_text(answer.to_json()) if options.json else _text(answer))
+    write(json_text(answer.to_json()) if options.json else rows(answer))
     return status(answer.results, answer.errors)
 
 
-def _text(answer: Report) -> str:
+def rows(answer: Report) -> str:
+    """A row for each photo: score, word, place among others, file."""
     lines = []
     for photo in answer.results:
         label = colored(f"{photo.label:<9}", photo.color)

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from popscore.gallery.comparison import compare_images
 from popscore.gallery.ranking import rank_images
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
@@ -42,6 +43,11 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
         photos_input(label="files", visible=False),
         gr.Number(0, label="top_k", precision=0, minimum=0, visible=False),
         gr.Checkbox(False, label="group_similar", visible=False),
+    )
+    _add(
+        endpoints.compare_images,
+        PhotoInput(type="filepath", image_mode=None, label="first", visible=False),
+        PhotoInput(type="filepath", image_mode=None, label="second", visible=False),
     )
     _add(
         endpoints.rank_video,
@@ -115,6 +121,22 @@ class Endpoints:
                 cache=self._remembered.of(scorer.model),
             )
             return ranking.to_json()
+
+    def compare_images(self, first: NamedPhoto | None, second: NamedPhoto | None) -> Json:
+        """Say which of two photos is the better one, by appeal, or by popularity where such a model is in use.
+
+        Returns the model that answered, both results, and `win_probability`: how likely the first is the better one.
+        `too_close` says that their scores differ by no more than the model's noise.
+
+        Args:
+            first: a photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+            second: the other photo, sent in the same way.
+        """
+        if first is None or second is None:
+            raise refusal("Two photos are needed. Send them as `first` and `second`.")
+        self._visits.uses([first.location, second.location])
+        with told_to_clients():
+            return compare_images(first, second, scorer=self._door.scorer()).to_json()
 
     def rank_video(self, video: NamedPhoto | None, every_n: int, fast: bool, top_k: int) -> Json:
         """Find the best frames of a video, best first, by appeal, or by popularity where such a model is in use.

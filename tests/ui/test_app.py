@@ -111,6 +111,16 @@ def test_rank_images_refuses_too_many_files_none_and_server_files(client: Client
     assert name == "error"
 
 
+def test_compare_images_gives_what_the_package_gives(client: Client, photos: dict[str, Path]) -> None:
+    a, b = photos["cat"], photos["coffee"]
+    answer = client.predict(first=handle_file(str(a)), second=handle_file(str(b)), api_name="/compare_images")
+    named = (popscore.NamedPhoto(path, path.name) for path in (a, b))
+    assert answer == popscore.compare_images(*named, scorer=popscore.load_scorer(Settings())).to_json()
+    assert answer["win_probability"] > 0.5
+    with pytest.raises(AppError, match="Two photos are needed"):
+        client.predict(first=handle_file(str(a)), second=None, api_name="/compare_images")
+
+
 def test_rank_video_gives_what_the_package_gives(client: Client, clip: Path) -> None:
     ranking = popscore.rank_video(clip, scorer=popscore.load_scorer(Settings()), every=10, top=2, name=clip.name)
     answer = client.predict(video=handle_file(str(clip)), every_n=10, fast=False, top_k=2, api_name="/rank_video")
@@ -234,7 +244,13 @@ def test_no_photo_is_a_clear_error(client: Client) -> None:
 
 def test_only_the_named_endpoints_are_public(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/score_image", "/rank_images", "/rank_video", "/model_info"}
+    assert set(described["named_endpoints"]) == {
+        "/score_image",
+        "/rank_images",
+        "/compare_images",
+        "/rank_video",
+        "/model_info",
+    }
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         for value in [*endpoint["parameters"], *endpoint["returns"]]:
@@ -257,7 +273,7 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             return tools, await session.call_tool("model_info", {}), scored, ranked
 
     tools, model, scored, ranked = run_async(talk)
-    assert set(tools) == {"score_image", "rank_images", "rank_video", "model_info"}
+    assert set(tools) == {"score_image", "rank_images", "compare_images", "rank_video", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
     for tool, sent in (("score_image", "image"), ("rank_images", "files"), ("rank_video", "video")):
