@@ -6,7 +6,9 @@ import popscore
 from popscore import words
 from popscore.cli.answers import announce, json_text, status
 from popscore.cli.arguments import Commands, add_exact, add_json
-from popscore.cli.terminal import complain, write
+from popscore.cli.score import rows
+from popscore.cli.terminal import write
+from popscore.foreign_text import printable
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -21,15 +23,18 @@ def add(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Score both photos and print which is the better one."""
-    from popscore.cli.score import rows
-
     answer = popscore.compare_images(options.first, options.second, scorer=popscore.load_scorer(exact=options.exact))
     announce(answer.model)
     if options.json:
         write(json_text(answer.to_json()))
     else:
-        write(rows(answer))
-        if answer.win_probability is not None:
-            a, b = answer.results
-            complain(words.beats(a.file, b.file, answer.win_probability, too_close=answer.too_close))
+        write(rows(answer) + _verdict(answer))
     return status(answer.results, answer.errors)
+
+
+def _verdict(answer: popscore.Comparison) -> str:
+    """Which one would win, in one line; nothing where that cannot be said."""
+    if answer.win_probability is None:
+        return ""
+    a, b = (printable(photo.file) for photo in answer.results)
+    return words.beats(a, b, answer.win_probability, too_close=answer.too_close) + "\n"
