@@ -521,3 +521,14 @@ def test_photos_added_while_others_are_scored_are_scored_once(
     desk.wait_for_timeout(500)
     desk.reload()
     expect(desk.get_by_text("Drop all the photos you choose from")).to_be_visible()
+
+
+def test_the_bar_stays_at_the_top(desk: Page, phone: Page, photos_60: list[Path]) -> None:
+    for page in (desk, phone):
+        add(page, photos_60[:30])
+        ranked(page)
+        page.locator(".pr-menu summary").click()
+        page.get_by_role("button", name="Unfold similar").click()
+        page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+        box = page.get_by_role("button", name="Save the best").bounding_box()
+        assert box is not None and 0 <= box["y"] < 120, box
