@@ -532,3 +532,81 @@ def test_the_bar_stays_at_the_top(desk: Page, phone: Page, photos_60: list[Path]
         page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
         box = page.get_by_role("button", name="Save the best").bounding_box()
         assert box is not None and 0 <= box["y"] < 120, box
+
+
+def test_what_is_tapped_is_large_enough(phone: Page, photos_60: list[Path]) -> None:
+    add(phone, photos_60[:6])
+    ranked(phone)
+    small = """() => [...document.querySelectorAll('.pr :is(button, summary, input, select), [role=tab], .ps-foot *')]
+        .filter((one) => one.checkVisibility() && one.type !== 'file' && one.type !== 'checkbox')
+        .map((one) => [one.innerText || one.ariaLabel, one.getBoundingClientRect().height])
+        .filter(([, height]) => height > 2 && height < 40)"""
+    assert phone.evaluate(small) == []
+    phone.locator(".pr-menu summary").tap()
+    assert phone.evaluate(small) == []
+    phone.locator(".pr-menu summary").tap()
+    cards(phone).first.locator(".pr-photo").tap()
+    assert phone.evaluate(small) == []
+
+
+def test_close_is_on_the_screen_when_a_phone_lies_on_its_side(phone: Page, photos_60: list[Path]) -> None:
+    add(phone, photos_60[:6])
+    ranked(phone)
+    phone.set_viewport_size({"width": 844, "height": 390})
+    cards(phone).first.locator(".pr-photo").tap()
+    for name in ("Close", "Keep", "Reject"):
+        box = phone.get_by_role("dialog").get_by_role("button", name=name).bounding_box()
+        assert box is not None and box["y"] >= 0 and box["y"] + box["height"] <= 390, name
+        assert box["x"] + box["width"] <= 844, name
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_nothing_of_ours_jumps_while_the_page_loads(browser: Browser, url: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 850})
+    page = context.new_page()
+    page.add_init_script(
+        """window.shifts = [];
+        new PerformanceObserver((list) => {
+            for (const one of list.getEntries()) {
+                // Gradio's own cover over the page, while it loads.
+                const ours = one.sources.filter(({node}) => node && !node.closest?.('.wrap.default.full'));
+                if (ours.length && !one.hadRecentInput) window.shifts.push(one.value);
+            }
+        }).observe({type: 'layout-shift', buffered: true});"""
+    )
+    page.goto(url)
+    page.get_by_text("Embedded appeal model").wait_for()
+    page.wait_for_timeout(1000)
+    shifted = sum(page.evaluate("window.shifts"))
+    context.close()
+    assert shifted < 0.05
+
+
+def test_a_picture_that_failed_once_is_asked_for_again(desk: Page) -> None:
+    answers = desk.evaluate(
+        """async () => {
+            let asked = 0;
+            const pictures = popscore.pictures(async () => {
+                asked += 1;
+                if (asked === 1) throw new Error('no connection');
+                return {image: asked === 2 ? null : 'data:,x'};
+            });
+            const found = [];
+            for (let turn = 0; turn < 4; turn += 1) found.push(await pictures.get('a', 1));
+            return [...found, asked];
+        }"""
+    )
+    assert answers == [None, None, "data:,x", "data:,x", 3]
+
+
+@pytest.mark.parametrize("tab", ["Score", "Rank", "Video"])
+def test_axe_finds_nothing_in_an_empty_tab(desk: Page, tab: str) -> None:
+    desk.get_by_role("tab", name=tab).click()
+    desk.wait_for_timeout(300)
+    found = Axe().run(desk, context={"include": [[".ps-tabs"]]})
+    ours = [
+        one["id"]
+        for one in found.response["violations"]
+        if any(".ps-" in str(node["target"]) or ".p" in str(node["target"])[:6] for node in one["nodes"])
+    ]
+    assert not ours, found.generate_report()

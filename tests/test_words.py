@@ -1,0 +1,51 @@
+"""Sentences that more than one door says."""
+
+from dataclasses import replace
+
+import pytest
+from rankings import MODEL
+
+from popscore import scale, words
+from popscore.results import FAULTS
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Excellent", "Excellent is above 75 of 100"),
+        ("Good", "Good is from 27 to 75 of 100"),
+        ("Fair", "Fair is from 3 to 27 of 100"),
+        ("Poor", "Poor is below 3 of 100"),
+    ],
+)
+def test_a_band_is_a_place_too(label: str, expected: str) -> None:
+    assert words.band_place(label, MODEL) == expected
+
+
+def test_the_place_and_the_word_never_contradict_each_other() -> None:
+    for mean, std in ((2.96, 1.55), (0.0, 1.0), (5.0, 0.7)):
+        model = replace(MODEL, spec=replace(MODEL.spec, reference_mean=mean, reference_std=std))
+        for score in (-1.0, 0.0, 1.9, 2.0, 2.4, 3.9, 4.0, 7.0):
+            percentile = scale.percentile(score, mean=mean, std=std)
+            said = words.band_place(scale.band(score).label, model)
+            low, high = _range(said)
+            assert low - 0.5 <= percentile <= high + 0.5, (score, said)
+
+
+def _range(said: str) -> tuple[float, float]:
+    numbers = [float(word) for word in said.split() if word.isdigit()][:-1]
+    if "above" in said:
+        return numbers[0], 100.0
+    return (0.0, numbers[0]) if "below" in said else (numbers[0], numbers[1])
+
+
+def test_each_warning_has_its_words() -> None:
+    assert set(words.WARNINGS) == set(FAULTS)
+    assert words.warned("almost_black").startswith("This picture is almost black: ")
+
+
+def test_photos_side_by_side_go_by_their_places() -> None:
+    assert words.verdict_of_places([1.0, 5.0], MODEL).startswith("Right is the more popular one")
+    assert words.verdict_of_places([1.0, 5.0], MODEL, stacked=True).startswith("The lower one is the more popular one")
+    assert words.verdict_of_places([1.0, 5.0, 9.0], MODEL).startswith("Photo 3 is the more popular one")
+    assert words.verdict_of_places([5.0, 5.0], MODEL).startswith("Too close to call: Left")
