@@ -171,7 +171,9 @@ def test_two_photos_side_by_side(page: Page, gallery: list[Path]) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Compare", exact=True).click()
     versus = page.get_by_role("dialog", name="Photos side by side")
-    expect(versus).to_contain_text(re.compile(r"(Left|Right) is the more appealing one with a probability of \d+ %"))
+    expect(versus).to_contain_text(
+        re.compile(r"(Left|Right|The (upper|lower) one) is the more appealing one with a probability of \d+ %")
+    )
     expect(versus.get_by_role("img")).to_have_count(2)
 
 

@@ -11,11 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from popscore.photos.faults import fault
 
-PACKAGES = {"skimage": "data", "sklearn": "datasets/images"}
+PACKAGES = {"skimage": "data"}
 PHOTOS = {
     "skimage": "astronaut.png brick.png camera.png chelsea.png clock_motion.png coffee.png coins.png grass.png "
     "gravel.png hubble_deep_field.jpg moon.png motorcycle_left.png retina.jpg rocket.jpg",
-    "sklearn": "china.jpg flower.jpg",
 }
 NAMES = [(package, name) for package, names in PHOTOS.items() for name in names.split()]
 SCREENS = [(1080, 1920), (1920, 1080), (1170, 2532)]
