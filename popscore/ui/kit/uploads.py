@@ -27,7 +27,7 @@ def copies_line(done: str) -> str:
     """The same for small copies that are made in the browser, as HTML."""
     return (
         f'<p class="ps-privacy">{done} on this server from small copies, deleted {KEEP_UPLOADS_WORDS}, never learned '
-        "from. Your originals stay on this device; only what this browser cannot read goes up whole.</p>"
+        "from. Photos that are small already, and those that this browser cannot make smaller, go up as they are.</p>"
     )
 
 
