@@ -248,6 +248,33 @@ def test_what_cannot_be_made_smaller_goes_up_whole_with_the_reason(page: Page) -
     assert answers["good.jpg"]["whole"] is False
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_jpeg_that_goes_up_as_it_is_does_not_say_where_it_was_taken(page: Page, orientation: int) -> None:
+    image = picture(600, 400)
+    original = saved(image, "JPEG", exif=full_exif(orientation), comment=b"at home")
+    original = with_jpeg_segment(original, 0xED, b"Photoshop 3.0\0secret place")
+    answer = shrink(page, original)
+    assert (answer["whole"], answer["reason"]) == (True, "small enough")
+    before, after = read_photo(original), read_photo(answer["file"])
+    assert after.taken_s == before.taken_s is not None
+    assert after.pixels.size == before.pixels.size
+    assert np.array_equal(np.asarray(after.pixels), np.asarray(before.pixels)), "the same pixels, the same way up"
+    assert len(answer["file"]) < len(original)
+    for secret in (b"Maker", b"1234567", b"at home", b"secret place", b"GPS"):
+        assert secret not in answer["file"]
+    with Image.open(io.BytesIO(answer["file"])) as sent:
+        assert not sent.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+
+
+def test_a_jpeg_without_time_that_lies_on_its_side_still_does(page: Page) -> None:
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    original = saved(picture(600, 400), "JPEG", exif=turned)
+    answer = shrink(page, original)
+    assert read_photo(answer["file"]).pixels.size == (400, 600)
+    assert (answer["width"], answer["height"]) == (400, 600)
+
+
 HANGS = """const Real = Worker; window.made = 0; window.Worker = class extends Real {
   constructor(address) {
     super(made++ < %d ? URL.createObjectURL(new Blob(['%s'])) : address);

@@ -16,7 +16,6 @@ const state = {
   show: 'all',
   open: new Set(), // scenes that are unfolded
   picked: [], // ids to compare
-  left: '', // what was left out of what came in, in words
   stopped: false,
   ordered: 0, // photos in the latest order of the server
   began: 0,
@@ -42,7 +41,7 @@ async function smallOf(photo) {
 }
 async function largeOf(photo) {
   if (photo.file && (photo.small || !photo.whole)) return local(`file ${photo.id}`, photo.file);
-  if (photo.copy && !photo.whole) return local(`copy ${photo.id}`, photo.copy);
+  if (photo.copy && (photo.small || !photo.whole)) return local(`copy ${photo.id}`, photo.copy);
   return (await fromServer(photo, limits.large)) || smallOf(photo);
 }
 function pictureOf(photo, image) {

@@ -19,16 +19,14 @@ function named(file) {
   return new File([file], file.name, {type, lastModified: file.lastModified});
 }
 
-// What cannot be scored is told in the panel, where the answer would be, and nothing of it is sent.
-function refused(file) {
-  if (!popscore.isPhoto(file)) trigger('select', {refused: 'kind', name: file.name});
-  else if (file.size > props.limits.bytes) trigger('select', {refused: 'size', name: file.name});
-  else return false;
-  return true;
-}
+// Why a file cannot be scored, or null.
+const against = (file) => (!popscore.isPhoto(file) ? 'kind' : file.size > props.limits.bytes ? 'size' : null);
 
 async function give(file) {
-  if (refused(file)) return;
+  if (against(file)) { // told in the panel, where the answer would be, and nothing of it is sent
+    trigger('select', {refused: against(file), name: file.name});
+    return;
+  }
   const find = () => area().querySelector('input[type=file]');
   if (!find()) area().querySelector('button[aria-label="Remove Image"]')?.click();
   for (let tries = 0; tries < 40 && !find(); tries += 1) await pause(25);
@@ -45,7 +43,7 @@ async function give(file) {
 // What is chosen goes the same way.
 document.addEventListener('change', (event) => {
   const [file] = event.target.files || [];
-  if (own || !file || !event.target.closest?.('#photo') || named(file) === file && !refused(file)) return;
+  if (own || !file || !event.target.closest?.('#photo') || (named(file) === file && !against(file))) return;
   event.stopImmediatePropagation();
   event.target.value = '';
   give(file);
@@ -55,6 +53,6 @@ popscore.takeFiles({
   element, kind: 'image', tab: 'Score',
   take: ([file]) => give(file),
   // One photo of an ordinary kind onto the empty area: Gradio's own way.
-  leave: (event, files) => files.length === 1 && named(files[0]) === files[0] && popscore.isPhoto(files[0])
-    && files[0].size <= props.limits.bytes && Boolean(event.target.closest?.('#photo .upload-container')),
+  leave: (event, files) => files.length === 1 && named(files[0]) === files[0] && !against(files[0])
+    && Boolean(event.target.closest?.('#photo .upload-container')),
 });

@@ -175,7 +175,6 @@ window.popscore.grid = ({list, pictureOf, of}) => {
 
   return {
     pressed, focus,
-    get shown() { return shown; },
     // Shows these photos, in this order. The focus stays on its photo; if that is gone, it goes to the one in its place.
     show(photos) {
       const card = document.activeElement?.closest?.('.ps-card');
@@ -206,10 +205,6 @@ window.popscore.grid = ({list, pictureOf, of}) => {
         arrowup: rows[row - 1] ? across(rows[row - 1]) : at, arrowdown: rows[row + 1] ? across(rows[row + 1]) : at,
       }[key];
       if (shown[to]) focus(shown[to].id);
-    },
-    forget(id) {
-      cards.get(id)?.remove();
-      cards.delete(id);
     },
     clear() {
       for (const item of cards.values()) item.remove();

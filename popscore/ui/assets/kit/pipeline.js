@@ -65,8 +65,7 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
       throw Object.assign(new Error(words), {final: true});
     }
     photo.whole = made.whole;
-    photo.reason = made.reason;
-    photo.copy = made.whole ? photo.file : made.file;
+    photo.copy = made.file || photo.file;
     photo.small = made.small || null;
     if (made.width) Object.assign(photo, {width: made.width, height: made.height});
     changed(photo, 'shrunk');
@@ -165,13 +164,6 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
         if (!answer.missing.length) return answer;
       }
       return null;
-    },
-
-    // Have a photo on the server, for what it alone can do.
-    async present(photo) {
-      const run = {stopped: false, gone: null, abort: new AbortController()};
-      if (!photo.sent && photo.copy) await again(run, () => send(photo, run));
-      return photo.sent;
     },
 
     stop() {

@@ -55,7 +55,6 @@ window.popscore.shots = () => {
     kept: () => placed().filter((photo) => photo.decision === 'keep'),
     newId: () => `p${Date.now().toString(36)}${(counter += 1).toString(36)}`,
     put: (photo) => photos.set(photo.id, photo),
-    remove: (id) => photos.delete(id),
     clear() {
       photos.clear();
       done.length = 0;

@@ -2,8 +2,9 @@
 //
 // popscore.shrinker({shortSide}).shrink(file) always answers, and never fails:
 //   {whole: false, file, width, height, taken, small}: upload `file`, a JPEG, in place of the photo;
-//   {whole: true, reason, width, height, taken, small}: upload the photo as it is. The last four are there if the
-//     browser can show the photo the right way up.
+//   {whole: true, reason, width, height, taken, small, file}: upload the photo as it is. The four before the last are
+//     there if the browser can show the photo the right way up; `file` is there for a JPEG: the same pixels, without
+//     the place and all else that the camera wrote but time and way up. Upload it in place of the photo.
 // `width` and `height` are the photo's own, upright. `taken` is EXIF's DateTimeOriginal, with a point and
 // SubSecTimeOriginal if there is one, or null; it stands in the JPEG too, and nothing else of EXIF does. `small` is a
 // JPEG for a card. Colour profiles are not applied, and what is transparent becomes white: as on the server.
@@ -160,13 +161,14 @@
       return found;
     }
 
-    // The JPEG with an EXIF segment that says when, and nothing else.
-    function withTime(jpeg, {taken, part}) {
-      if (!taken) return jpeg;
-      const texts = [[0x9003, `${taken}\0`], ...(part ? [[0x9291, `${part}\0`]] : [])];
+    // The JPEG with an EXIF segment that says when, and which way up if it is not drawn upright, and nothing else.
+    function withExif(jpeg, {taken, part}, orientation = 1) {
+      if (!taken && orientation === 1) return jpeg;
+      const texts = taken ? [[0x9003, `${taken}\0`], ...(part ? [[0x9291, `${part}\0`]] : [])] : [];
       const head = 'Exif\0\0';
-      const second = 26; // behind the header and a directory of one entry, counted from the header
-      let free = second + 2 + 12 * texts.length + 4;
+      const entries = Number(orientation !== 1) + Number(Boolean(taken));
+      const second = 8 + 2 + 12 * entries + 4; // behind the header and the first directory, counted from the header
+      let free = second + (taken ? 2 + 12 * texts.length + 4 : 0);
       const size = free + texts.reduce((sum, [, words]) => sum + (words.length > 4 ? words.length : 0), 0);
       const segment = new Uint8Array(4 + head.length + size);
       const view = new DataView(segment.buffer);
@@ -183,9 +185,12 @@
       };
       write(zero, 'MM\0*');
       view.setUint32(zero + 4, 8);
-      view.setUint16(zero + 8, 1);
-      entry(zero + 10, 0x8769, 4, 1, second);
-      view.setUint16(zero + second, texts.length);
+      view.setUint16(zero + 8, entries);
+      if (orientation !== 1) entry(zero + 10, 0x0112, 3, 1, orientation << 16); // two bytes, at the left
+      if (taken) {
+        entry(zero + 10 + 12 * (entries - 1), 0x8769, 4, 1, second);
+        view.setUint16(zero + second, texts.length);
+      }
       texts.forEach(([tag, words], i) => {
         const at = zero + second + 2 + 12 * i;
         entry(at, tag, 2, words.length, free);
@@ -198,6 +203,26 @@
         }
       });
       return new Blob([jpeg.slice(0, 2), segment, jpeg.slice(2)], {type: jpeg.type});
+    }
+
+    // The JPEG as it is, without what says where it was taken, by whom and with what: its EXIF but for time and way up,
+    // XMP, IPTC and comments. Null where its segments cannot be followed.
+    async function withoutPlace(file, exif) {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      const parts = [bytes.subarray(0, 2)];
+      let at = 2;
+      for (let step = 0; step < MOST_STEPS && at + 4 <= bytes.length; step += 1) {
+        const marker = bytes[at + 1];
+        const length = number(bytes, at + 2, 2);
+        if (bytes[at] !== 0xff || length < 2 || at + 2 + length > bytes.length) return null;
+        if (marker === 0xda) {
+          parts.push(bytes.subarray(at));
+          return withExif(new Blob(parts, {type: 'image/jpeg'}), exif, exif.orientation);
+        }
+        if (marker !== 0xe1 && marker !== 0xed && marker !== 0xfe) parts.push(bytes.subarray(at, at + 2 + length));
+        at += 2 + length;
+      }
+      return null;
     }
 
     // --- pixels --------------------------------------------------------------------------------------
@@ -302,13 +327,17 @@
         const about = {width, height, taken};
         const share = Math.min(1, shortSide / Math.min(width, height));
         const reason = reasonAgainst(facts, file.size, share);
-        if (reason) return {whole: true, reason, ...about, small: await smallOf(bitmap)};
+        const asItIs = async (why, small) => {
+          const blob = facts.kind === 'JPEG' ? await withoutPlace(file, exif) : null;
+          return {whole: true, reason: why, ...about, small, ...(blob && {blob})};
+        };
+        if (reason) return asItIs(reason, await smallOf(bitmap));
         const reduced = scaled(bitmap, Math.round(share * width), Math.round(share * height));
         bitmap.close?.();
         const small = await smallOf(reduced);
         const blob = await reduced.convertToBlob({type, quality});
-        if (blob.size > WORTH_IT * file.size) return {whole: true, reason: 'no gain', ...about, small};
-        return {whole: false, blob: blob.type === 'image/jpeg' ? withTime(blob, exif) : blob, ...about, small};
+        if (blob.size > WORTH_IT * file.size) return asItIs('no gain', small);
+        return {whole: false, blob: blob.type === 'image/jpeg' ? withExif(blob, exif) : blob, ...about, small};
       } finally {
         bitmap.close?.();
       }

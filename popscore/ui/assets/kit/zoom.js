@@ -82,7 +82,6 @@ window.popscore.zoom = (stage, {swipe = () => {}} = {}) => {
 
   return {
     draw,
-    get on() { return scale > 1; },
     toggle() {
       scale = scale > 1 ? 1 : 3;
       draw();
