@@ -39,7 +39,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor of his own, who has been nowhere yet."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+    context = browser.new_context(
+        # No transitions: what is measured in the middle of one is nothing that stays.
+        viewport={"width": 1400, "height": 900},
+        accept_downloads=True,
+        reduced_motion="reduce",
+    )
     yield context
     context.close()
 
@@ -51,7 +56,9 @@ def desk(context: BrowserContext, url: str) -> Page:
 
 @pytest.fixture
 def phone(browser: Browser, url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
     yield opened(context, url)
     context.close()
 
@@ -552,6 +559,7 @@ def test_what_is_tapped_is_large_enough(phone: Page, photos_60: list[Path]) -> N
     assert phone.evaluate(small) == []
     phone.locator(".pr-menu summary").tap()
     cards(phone).first.locator(".pr-photo").tap()
+    expect(phone.get_by_text("What it means, and what not").last).to_be_visible()
     assert phone.evaluate(small) == []
 
 
