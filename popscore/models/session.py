@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,7 @@ class ScoringSession:
 
     Attributes:
         score_output, map_output: names of outputs; `map_output` is None where the model has no activation map.
+        map_added: popscore added the map, and nobody looked yet whether it is true.
     """
 
     spec: ModelSpec
@@ -61,11 +63,15 @@ class ScoringSession:
     input_name: str
     score_output: str
     map_output: str | None = None
+    map_added: bool = False
 
-    @property
+    @cached_property
     def has_map(self) -> bool:
-        """The model can say where in a picture its score comes from."""
-        return self.map_output is not None
+        """The model can say where in a picture its score comes from.
+
+        A map that popscore added is tried out when it is first asked for: one run, which loading does not wait for.
+        """
+        return self.map_output is not None and not (self.map_added and _fault_of_map(self))
 
     @property
     def has_embedding(self) -> bool:
@@ -84,8 +90,10 @@ class ScoringSession:
         Raises:
             ScoringFailed: the model stopped, or its answer is not what it must be.
         """
+        return self._run(photo, self.map_output if activation_map and self.has_map else None, embedding=embedding)
+
+    def _run(self, photo: Input, map_output: str | None, *, embedding: bool = False) -> Prediction:
         wanted = [self.score_output]
-        map_output = self.map_output if activation_map else None
         wanted += [map_output] if map_output is not None else []
         wanted += [EMBEDDING_OUTPUT] if embedding and self.has_embedding else []
         try:
@@ -143,14 +151,24 @@ def open_session(content: bytes, *, file: str, checked: bool = False) -> Scoring
             if isinstance(error.__cause__, TooLong):
                 raise
         else:
-            if _fault_of_map(opened) is None:
+            if _is_safe(opened):
                 return opened
     opened = _opened(content, file=file)
-    if opened.has_map and not checked:
+    if opened.map_output is not None and not checked:
         fault = _fault_of_map(opened)
         if fault is not None:
             raise ModelRefused(f"{file} was refused: its output {MAP_OUTPUT} {fault}. {_WANTED_MAP}")
     return opened
+
+
+def _is_safe(opened: ScoringSession) -> bool:
+    """An added map cannot stop the scoring. Every run computes all outputs, those too that nobody asked for.
+
+    Where onnxruntime knows the rows and the columns, features have four dimensions, and a linear layer that takes
+    what was pooled from them fits their channels.
+    """
+    declared = opened.network.output(opened.map_output or "")
+    return declared is not None and len(declared.shape) == 3 and all(declared.shape[1:])
 
 
 def _opened(content: bytes, *, file: str, added: str | None = None) -> ScoringSession:
@@ -171,6 +189,7 @@ def _opened(content: bytes, *, file: str, added: str | None = None) -> ScoringSe
         input_name=network.inputs[0].name,
         score_output=_score_output(outputs, file=file),
         map_output=added or own_map,
+        map_added=added is not None,
     )
     _probe(opened, file=file)
     return opened
@@ -183,7 +202,7 @@ def _fault_of_map(opened: ScoringSession) -> str | None:
         return f"is {declared}"
     picture = Image.merge("RGB", (_GRADIENT, _GRADIENT.rotate(90), Image.radial_gradient("L")))
     try:
-        found = opened.predict(to_input(picture, opened.spec), activation_map=True)
+        found = opened._run(to_input(picture, opened.spec), opened.map_output)
     except (ScoringFailed, TypeError, ValueError) as error:
         return f"could not be had for a picture ({str(error).rstrip('.')})"
     values = np.asarray(found.activation_map, dtype=np.float64)
