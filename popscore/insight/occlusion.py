@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from popscore.cpus import usable_cpus
@@ -130,6 +131,6 @@ def _grid(
     return rows_of(cells * drops.reshape(side, side))
 
 
-def rows_of(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> Grid:
+def rows_of(values: npt.NDArray[np.float64]) -> Grid:
     """An array (rows, columns) as plain numbers."""
     return tuple(tuple(float(value) for value in row) for row in values)
