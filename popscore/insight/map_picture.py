@@ -4,14 +4,26 @@ Blue and orange are told apart with every kind of colour blindness (Okabe & Ito 
 cell that counts says the same without colour. The photo is drawn in grey, so that its own colours say nothing.
 """
 
+import contextlib
+import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
+from popscore.errors import ExportFailed
+from popscore.files.atomic import check_target, replacing
+from popscore.files.kinds import HEAD_BYTES
+from popscore.files.opening import head_of
+from popscore.foreign_text import shortened
 from popscore.insight.maps import Contributions, Method, ScoreMap
 from popscore.insight.places import addition, resolution
 from popscore.models.spec import ModelSpec
+from popscore.photos.decode import read_photo
+from popscore.photos.sources import NamedPhoto, PhotoSource
+from popscore.scoring.scorer import Scorer
 
 Color = tuple[int, int, int]
 Found = ScoreMap | Contributions
@@ -25,10 +37,13 @@ LOWERS: Final = (28, 95, 196)
 # The photo still shows through the strongest colour.
 _STRONGEST = 0.78
 # A cell gets its sign from this share of the limit on; below, the score hardly depends on it.
-_SIGN_FROM = 0.2
+_SIGN_FROM = 0.25
 _SIDE = 1080
+_SOFTWARE = "popscore explain"
 _LEAST_WIDTH = 640
-_GREY = (128, 128, 128)
+# Black to dark grey, white to light grey: colours over them look alike everywhere.
+_MIDDLE_GREYS = [round(58 + 0.62 * level) for level in range(256)]
+_GREY = (_MIDDLE_GREYS[128],) * 3
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,46 @@ def draw_map(pixels: Image.Image, found: Found, *, spec: ModelSpec, dark: bool =
     return page
 
 
+def save_map(
+    photo: PhotoSource | NamedPhoto, found: Found, target: Path, *, scorer: Scorer, dark: bool = False
+) -> None:
+    """Draw the map of a photo and write it as PNG, whole or not at all. Nothing of the photo's metadata is in it.
+
+    Args:
+        photo: as given to `explain`; a path or bytes are read again, in more detail than the model needs.
+        found: its map.
+        target: of the picture, see `check_picture_target`.
+        scorer: as given to `explain`.
+        dark: for a dark page.
+
+    Raises:
+        ExportFailed: it could not be written.
+        UnreadableImage, ImageTooLarge: the photo can no longer be read.
+    """
+    check_picture_target(target)
+    pixels = read_photo(photo, at_least=(_SIDE, _SIDE), limits=scorer.limits).pixels
+    picture, mark = draw_map(pixels, found, spec=scorer.model.spec, dark=dark), PngInfo()
+    mark.add_text("Software", _SOFTWARE)
+    packed = io.BytesIO()
+    picture.save(packed, "PNG", pnginfo=mark)
+    with replacing(target, photos=True) as file:
+        file.write(packed.getbuffer())
+
+
+def check_picture_target(target: Path) -> None:
+    """Refuse a target that is no `.png`, or must not be replaced. A map that popscore drew may be.
+
+    Raises:
+        ExportFailed: see `check_target`.
+    """
+    if target.suffix.lower() != ".png":
+        raise ExportFailed(f"{shortened(target.name)} was not written: a map is a PNG. Give it a name with .png.")
+    own = False
+    with contextlib.suppress(OSError, ValueError):
+        own = b"Software\0" + _SOFTWARE.encode() in head_of(target, HEAD_BYTES)
+    check_target(target, photos=own)
+
+
 def _fitted(pixels: Image.Image) -> Image.Image:
     """At its display size; a side of a long, thin photo keeps one pixel at least."""
     factor = _SIDE / max(pixels.size)
@@ -100,7 +155,7 @@ def _fitted(pixels: Image.Image) -> Image.Image:
 
 
 def _with_cells(photo: Image.Image, found: Found, spec: ModelSpec) -> Image.Image:
-    grey = ImageEnhance.Contrast(ImageOps.grayscale(photo)).enhance(0.8).convert("RGB")
+    grey = ImageOps.grayscale(photo).point(_MIDDLE_GREYS).convert("RGB")
     most = limit(found, spec)
     rows, columns = len(found.grid), len(found.grid[0])
     left, top, right, bottom = (
@@ -133,9 +188,9 @@ def _sign(draw: ImageDraw.ImageDraw, sign: str, box: tuple[int, int, int, int], 
     if not sign or side < 9:  # nobody could tell them apart
         return
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    arm = side * (0.1 + 0.16 * strength)
-    thick = max(1.0, arm / 3.2)
-    for extra, color in ((max(1.0, thick * 0.45), (0, 0, 0, 150)), (0.0, (255, 255, 255, 240))):
+    arm = side * (0.09 + 0.13 * strength)
+    thick = max(0.5, arm / 4.5)
+    for extra, color in ((max(1.0, thick * 0.5), (0, 0, 0, 110)), (0.0, (255, 255, 255, 255))):
         bars = [(arm, thick)] + ([(thick, arm)] if sign == "+" else [])
         for width, height in bars:
             draw.rectangle((x - width - extra, y - height - extra, x + width + extra, y + height + extra), fill=color)

@@ -1,5 +1,6 @@
 """A map in words: nine places of the picture, what each adds to the score, and what the map is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy.typing as npt
 from popscore.insight.maps import Contributions, ScoreMap
 from popscore.models.spec import ModelSpec
 
+# Less would be shown as 0.00.
+_LEAST = 0.005
+_SHOWN = 3
 _ROWS, _COLUMNS = ("top", "", "bottom"), ("left", "", "right")
 
 
@@ -35,6 +39,20 @@ def places(found: ScoreMap | Contributions) -> list[Place]:
         for x, column in enumerate(_COLUMNS)
     ]
     return sorted(nine, key=lambda place: -place.contribution)
+
+
+def strongest(found: ScoreMap | Contributions) -> tuple[list[Place], list[Place]]:
+    """The places that raise the score and those that lower it, three of each at most, the strongest first."""
+    nine = [place for place in places(found) if abs(place.contribution) >= _LEAST]
+    return (
+        [place for place in nine if place.contribution > 0][:_SHOWN],
+        [place for place in reversed(nine) if place.contribution < 0][:_SHOWN],
+    )
+
+
+def listed(some: Sequence[Place]) -> str:
+    """`bottom left +0.31, top +0.20`; `nothing much` if there are none."""
+    return ", ".join(f"{place.name} {place.contribution:+.2f}" for place in some) or "nothing much"
 
 
 def _shares(cells: int) -> npt.NDArray[np.float64]:
