@@ -24,6 +24,8 @@ SIDE = 7
 """Cells in a row and in a column: 49 masks."""
 # What a slow model gets instead, as long as there is time.
 _COARSE_SIDES = (2, 4)
+# Of the time, before a map that should have been done by now is given up for a coarser one.
+_MOST_OF = 0.8
 # Standard deviation of the blur, of the shorter side: half a cell, so that nothing in one is told apart.
 _BLUR = 1 / 14
 
@@ -49,7 +51,7 @@ def occlusion_grid(
         score: of that picture.
         scorer: gives the scores.
         run_s: what one run takes, about.
-        seconds: time for all of it. When it runs out, the answer has larger and fewer cells, 2 x 2 at least.
+        seconds: time for all of it. A slow model's map has larger and fewer cells, 2 x 2 at least.
         on_progress: called with how many masks are done, of how many.
         cancelled: asked after each mask; once it answers True the work stops as if the time had run out.
 
@@ -59,21 +61,29 @@ def occlusion_grid(
     Raises:
         ScoringFailed: the model gave no usable score, or not even 2 x 2 cells are done in the time.
     """
-    end_s = time.monotonic() + seconds
+    start_s = time.monotonic()
     workers = usable_cpus()
     blurred = blurred_copy(seen)
-    found: Grid | None = None
-    # A model that is quick enough has nothing from coarse maps: they would cost it 20 masks more.
-    quick = run_s * SIDE * SIDE / workers < seconds / 2
-    for side in (SIDE,) if quick else (*_COARSE_SIDES, SIDE):
-        if found and run_s * side * side / workers > end_s - time.monotonic():
-            break
+
+    def attempt(side: int, end_s: float) -> Grid | None:
         try:
-            found = _grid(seen, blurred, score, scorer, side, workers, end_s, on_progress, cancelled)
+            return _grid(seen, blurred, score, scorer, side, workers, end_s, on_progress, cancelled)
         except _Stopped:
-            break
-    if found is None and quick and not (cancelled and cancelled()):  # the machine has come to a standstill meanwhile
-        found = _grid(seen, blurred, score, scorer, _COARSE_SIDES[0], workers, end_s + seconds, on_progress, cancelled)
+            return None
+
+    found: Grid | None = None
+    if run_s * SIDE * SIDE / workers < seconds / 2:
+        # Quick enough: coarse maps on the way would cost 20 masks more. One comes only if the machine slows down.
+        found = attempt(SIDE, start_s + _MOST_OF * seconds) or attempt(_COARSE_SIDES[0], start_s + seconds)
+    else:
+        for side in (*_COARSE_SIDES, SIDE):
+            begin_s = time.monotonic()
+            if found and run_s * side * side / workers > start_s + seconds - begin_s:
+                break
+            finer = attempt(side, start_s + seconds)
+            if finer is None:
+                break
+            found, run_s = finer, (time.monotonic() - begin_s) * workers / (side * side)
     if found is None:
         raise ScoringFailed(
             f"The model {scorer.model.spec.name} is too slow for a map: {seconds:g} seconds were not enough for "
