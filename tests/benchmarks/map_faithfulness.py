@@ -199,6 +199,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--checks", type=int, default=30, help="photos for the checks of shifts and of random weights")
+    parser.add_argument("--begin", type=int, default=0, help="leave out so many of the photos, to go on with a run")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600, help="begin no more photos after this time")
     options = parser.parse_args()
@@ -224,13 +225,13 @@ def main() -> int:
                 own = orders["own map" if method == "activation_map" else "occlusion"]
                 rank = float(spearmanr(own.reshape(-1), other.reshape(-1)).statistic)
                 checks[method] = (*shift_correlation(scorer, pixels, method), rank)
-        if index % 10 == 0:
-            print(f"{index} of {len(files)}, {time.monotonic() - start_s:.0f} s", file=sys.stderr, flush=True)
+        if index % 10 == 0:  # a tenth of them, in no order
+            print(f"photo {index} of {len(files)}, {time.monotonic() - start_s:.0f} s", file=sys.stderr, flush=True)
         return curves, checks
 
     with ThreadPoolExecutor(options.workers) as pool:
         # In an order of their own, so that a part of them is a part of all themes too.
-        order = np.random.default_rng(0).permutation(len(files)).tolist()
+        order = np.random.default_rng(0).permutation(len(files)).tolist()[options.begin :]
         found = [one for one in pool.map(measured, order) if one is not None]
     print(f"{scorer.model.spec.name}, {len(found)} photos of {options.photos.name}")
     for fill in FILLS:
