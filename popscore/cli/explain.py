@@ -30,7 +30,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     explain.add_argument(
         "--method",
         choices=("activation_map", "occlusion"),
-        help="the model's own map, or each cell hidden in turn; by default what popscore measured to be truer",
+        help="the model's own map, or each cell hidden in turn; by default the own map if there is one",
     )
     explain.add_argument("--dark", action="store_true", help="draw it for a dark page")
     add_exact(explain)

@@ -210,7 +210,8 @@ def _legend(width: int, found: Found, spec: ModelSpec, theme: _Theme) -> Image.I
     lines = [resolution(found), addition(found)]
     beyond = sum(abs(value) > most for row in found.grid for value in row)
     if beyond:
-        lines.append(f"{beyond} of {len(found.grid) * len(found.grid[0])} cells lie beyond these colours")
+        verb = "lies" if beyond == 1 else "lie"
+        lines.append(f"{beyond} of {len(found.grid) * len(found.grid[0])} cells {verb} beyond these colours")
     picture = Image.new("RGB", (width, round(unit * (4.4 + 1.45 * len(lines)))), theme.paper)
     draw = ImageDraw.Draw(picture)
     draw.text((0, 0), "lowers the score", theme.ink, font)
