@@ -12,6 +12,22 @@ of the size), where the shape of what was hidden says nothing.
 Every map is compared with a random order and with one that goes from the centre to the edges. Then two checks: the map
 of the photo shifted by one cell is the shifted map; and random weights in the last layer give another map (Adebayo et
 al. 2018).
+
+Measured on photos of OASIS, mean area between the curves with its 95 % interval, on a machine with much else to do:
+
+| model, photos | hidden cells | own map | occlusion | centre first | random |
+|---|---|---|---|---|---|
+| embedded, 47 | blur | .34 [.26, .43] | .52 [.43, .60] | .07 [-.05, .19] | -.03 [-.09, .04] |
+| embedded, 41 others | blur | .35 [.24, .46] | .45 [.34, .57] | .05 [-.08, .19] | -.03 [-.10, .03] |
+| embedded, 47 | ROAD | .39 [.29, .49] | .54 [.45, .64] | -.05 [-.16, .07] | .01 [-.05, .07] |
+| embedded, 41 others | ROAD | .41 [.28, .54] | .53 [.42, .64] | -.09 [-.21, .03] | .01 [-.05, .07] |
+| MobileNetV2 and a linear layer, 84 | blur | .35 [.29, .42] | .42 [.36, .48] | -.15 [-.23, -.08] | -.01 [-.06, .04] |
+| MobileNetV2 and a linear layer, 84 | ROAD | .37 [.31, .43] | .40 [.34, .47] | -.19 [-.27, -.11] | -.01 [-.07, .04] |
+
+The embedded model's map is true to first order only: occlusion is truer, at 50 runs instead of one. Shifted by a cell,
+the maps correlate .84 where they moved along and .79 where they did not (embedded, 5 photos), .88 and .60 (MobileNetV2, 6);
+occlusion maps .77 and .23, .84 and .30. After random weights in the last layer the rank correlation is .03 and .10.
+The first curves had 8 points instead of 4; two photos took 3 minutes, and it was given up.
 """
 
 import argparse
