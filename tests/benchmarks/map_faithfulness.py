@@ -25,9 +25,9 @@ Measured on photos of OASIS, mean area between the curves with its 95 % interval
 | MobileNetV2 and a linear layer, 84 | ROAD | .37 [.31, .43] | .40 [.34, .47] | -.19 [-.27, -.11] | -.01 [-.07, .04] |
 
 The embedded model's map is true to first order only: occlusion is truer, at 50 runs instead of one. Shifted by a cell,
-the maps correlate .84 where they moved along and .79 where they did not (embedded, 5 photos), .88 and .60 (MobileNetV2, 6);
+the maps correlate .84 where they moved along and .79 where not (embedded, 5 photos), .88 and .60 (MobileNetV2, 6);
 occlusion maps .77 and .23, .84 and .30. After random weights in the last layer the rank correlation is .03 and .10.
-The first curves had 8 points instead of 4; two photos took 3 minutes, and it was given up.
+Curves of 8 steps instead of 4 were tried first; one photo took over 2 minutes on that machine, so it was given up.
 """
 
 import argparse
