@@ -32,6 +32,7 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.insight.maps import Contributions, ScoreMap, explain
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Candidate",
     "Comparison",
+    "Contributions",
     "FailedPhoto",
     "FramePoint",
     "ImageTooLarge",
@@ -53,6 +55,7 @@ __all__ = [
     "Ranking",
     "Report",
     "ScoreCache",
+    "ScoreMap",
     "ScoredPhoto",
     "Scorer",
     "ScoringFailed",
@@ -63,6 +66,7 @@ __all__ = [
     "VideoRanking",
     "VideoTooLarge",
     "compare_images",
+    "explain",
     "frame_images",
     "load_scorer",
     "rank",
@@ -71,11 +75,16 @@ __all__ = [
     "win_probability",
 ]
 
-_VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
+_LAZY_NAMES = {
+    **dict.fromkeys(
+        ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"), "popscore.video"
+    ),
+    **dict.fromkeys(("Contributions", "ScoreMap", "explain"), "popscore.insight.maps"),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
-    if name not in _VIDEO_NAMES:
+    """Names that few need, imported when first asked for: PyAV, for videos, costs 60 ms of a cold start."""
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("popscore.video"), name)
+    return getattr(import_module(_LAZY_NAMES[name]), name)

@@ -49,7 +49,7 @@ class _Walk(Wire):
 
     def _graph(self, start: int, end: int) -> int:
         fields = list(self.fields(start, end))
-        constants = {self._text(at, to, _TENSOR_NAME) for number, at, to in fields if number == _GRAPH_INITIALIZER}
+        constants = {self.text(at, to, _TENSOR_NAME) for number, at, to in fields if number == _GRAPH_INITIALIZER}
         count = 0
         for number, at, to in fields:
             if number != _GRAPH_NODE:
@@ -77,6 +77,3 @@ class _Walk(Wire):
                             for inner, c, d in self.fields(a, b)
                         )
         return count
-
-    def _text(self, start: int, end: int, wanted: int) -> bytes:
-        return next((bytes(self.data[at:to]) for number, at, to in self.fields(start, end) if number == wanted), b"")

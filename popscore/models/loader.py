@@ -154,7 +154,7 @@ def _load_embedded(notice: str | None = None) -> LoadedModel:
     except OSError as error:
         missing = f"The embedded model is missing ({error.strerror}). Install popscore again."
         raise ModelUnavailable(f"{notice} {missing}" if notice else missing) from error
-    session = open_session(content, file="the embedded model")
+    session = open_session(content, file="the embedded model", checked=True)
     sha256 = hashlib.sha256(content).hexdigest()
     return LoadedModel(session, ModelInfo(spec=session.spec, source="embedded", sha256=sha256, notice=notice), location)
 
@@ -176,7 +176,7 @@ def reopened(location: Path, info: ModelInfo) -> LoadedModel:
         ) from error
     if hashlib.sha256(content).hexdigest() != info.sha256:
         raise ModelUnavailable(f"The model file {location.name} has changed. Start popscore again to use it.")
-    return LoadedModel(open_session(content, file=location.name), info, location)
+    return LoadedModel(open_session(content, file=location.name, checked=True), info, location)
 
 
 def _read_limited(location: Path) -> bytes:

@@ -39,6 +39,28 @@ def to_input(photo: Image.Image, spec: ModelSpec, *, box: Box | None = None) -> 
     Raises:
         ValueError: the photo is not RGB, or the box does not lie in it.
     """
+    resized = seen_pixels(photo, spec, box=box)
+    pixels = np.asarray(resized, dtype=np.float32)  # (H, W, 3), 0-255
+    pixels /= np.float32(255)
+    pixels -= np.asarray(spec.mean, dtype=np.float32)
+    pixels /= np.asarray(spec.std, dtype=np.float32)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis])
+
+
+def seen_pixels(photo: Image.Image, spec: ModelSpec, *, box: Box | None = None) -> Image.Image:
+    """The picture that the model looks at, at the size of its input.
+
+    It scores exactly as the photo does: `to_input` leaves a picture of this size as it is.
+
+    Args:
+        photo, box: as in `to_input`.
+
+    Returns:
+        A picture of its own, mode RGB.
+
+    Raises:
+        ValueError: as `to_input`.
+    """
     if photo.mode != "RGB":
         raise ValueError(f"the photo must be RGB, not {photo.mode}")
     if box is not None and box != (0, 0, *photo.size):
@@ -47,16 +69,11 @@ def to_input(photo: Image.Image, spec: ModelSpec, *, box: Box | None = None) -> 
             raise ValueError(f"the box {box} does not lie in a photo of {photo.width} x {photo.height} pixels")
         photo = photo.crop(box)
     height, width = spec.input_size
-    resized = photo.resize((width, height), Image.Resampling.BILINEAR, box=_source_box(photo.size, spec))
-    pixels = np.asarray(resized, dtype=np.float32)  # (H, W, 3), 0-255
-    pixels /= np.float32(255)
-    pixels -= np.asarray(spec.mean, dtype=np.float32)
-    pixels /= np.asarray(spec.std, dtype=np.float32)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis])
+    return photo.resize((width, height), Image.Resampling.BILINEAR, box=seen_part(photo.size, spec))
 
 
-def _source_box(size: tuple[int, int], spec: ModelSpec) -> tuple[float, float, float, float]:
-    """The part of the photo that becomes the input: left, top, right, bottom in pixels."""
+def seen_part(size: tuple[int, int], spec: ModelSpec) -> tuple[float, float, float, float]:
+    """The part of a photo of this (width, height) that becomes the input: left, top, right, bottom in pixels."""
     width, height = size
     if spec.resize == "squash":
         return 0, 0, width, height

@@ -1,20 +1,34 @@
 """A scorer: a network that gives one number per photo, and what else it tells about the photo."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from popscore.errors import ModelRefused, ScoringFailed
+from popscore.models.map_output import with_map_output
 from popscore.models.metadata import spec_from_metadata
 from popscore.models.network import FLOATS, Network, Tensor
-from popscore.models.preprocess import Input
+from popscore.models.patience import TooLong
+from popscore.models.preprocess import Input, to_input
 from popscore.models.spec import I2PA_SPEC, ModelSpec
 
 SCORE_OUTPUT, MAP_OUTPUT, EMBEDDING_OUTPUT, FEATURES_OUTPUT = "output", "activation_map", "embedding", "features"
 """What outputs of a scorer are called. A file with one output may call it as it likes."""
 
+# Of 64 numbers of 32 bits and a score that was summed up in another order. A wrong weight, or another end of the graph,
+# gives a difference of the size of the map itself.
+_MAP_TOLERANCE = 1e-3
+
 _WANTED = "popscore needs one float32 input [N or 1, 3, height, width] and one number per image as output"
+
+_WANTED_MAP = (
+    "It must be float32 [N, rows, columns], and its mean the score. Leave it out, and popscore finds its own way."
+)
+_GRADIENT = Image.linear_gradient("L")
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,26 +51,32 @@ class Prediction:
 
 @dataclass(frozen=True)
 class ScoringSession:
-    """A network and how it is used as a scorer. Threads may share it."""
+    """A network and how it is used as a scorer. Threads may share it.
+
+    Attributes:
+        score_output, map_output: names of outputs; `map_output` is None where the model has no activation map.
+        map_added: popscore added the map, and nobody looked yet whether it is true.
+    """
 
     spec: ModelSpec
     network: Network
     input_name: str
     score_output: str
+    map_output: str | None = None
+    map_added: bool = False
 
-    @property
+    @cached_property
     def has_map(self) -> bool:
-        """The model can say where in a picture its score comes from."""
-        return self._map is not None
+        """The model can say where in a picture its score comes from.
+
+        A map that popscore added is tried out when it is first asked for: one run, which loading does not wait for.
+        """
+        return self.map_output is not None and not (self.map_added and _fault_of_map(self))
 
     @property
     def has_embedding(self) -> bool:
         """The model can say what it sees in a picture."""
         return self.network.output(EMBEDDING_OUTPUT) is not None
-
-    @property
-    def _map(self) -> Tensor | None:
-        return self.network.output(MAP_OUTPUT)
 
     def predict(self, photo: Input, *, activation_map: bool = False, embedding: bool = False) -> Prediction:
         """Score one photo.
@@ -70,8 +90,11 @@ class ScoringSession:
         Raises:
             ScoringFailed: the model stopped, or its answer is not what it must be.
         """
+        return self._run(photo, self.map_output if activation_map and self.has_map else None, embedding=embedding)
+
+    def _run(self, photo: Input, map_output: str | None, *, embedding: bool = False) -> Prediction:
         wanted = [self.score_output]
-        wanted += [MAP_OUTPUT] if activation_map and self.has_map else []
+        wanted += [map_output] if map_output is not None else []
         wanted += [EMBEDDING_OUTPUT] if embedding and self.has_embedding else []
         try:
             found = self.network.run({self.input_name: photo}, wanted)
@@ -82,7 +105,7 @@ class ScoringSession:
             raise ScoringFailed(f"The model {self.spec.name} gave no usable score for this photo.")
         return Prediction(
             float(score[0]),
-            self._one(found.get(MAP_OUTPUT), 2, "activation map"),
+            self._one(None if map_output is None else found[map_output], 2, "activation map"),
             self._one(found.get(EMBEDDING_OUTPUT), 1, "embedding"),
         )
 
@@ -107,27 +130,88 @@ class ScoringSession:
         return np.asarray(found[0], dtype=np.float32)
 
 
-def open_session(content: bytes, *, file: str) -> ScoringSession:
+def open_session(content: bytes, *, file: str, checked: bool = False) -> ScoringSession:
     """Make a scorer from the bytes of an ONNX file.
+
+    A model without an activation map gets one where its graph ends in a way that allows it, see `map_output`.
 
     Args:
         content: the whole file.
         file: its name, for messages.
+        checked: an activation map in the file is known to be true, and not tried out.
 
     Raises:
         ModelRefused: not an ONNX file, or not an image scorer; the message gives the reason.
     """
+    extended = with_map_output(content, score=SCORE_OUTPUT, wish=MAP_OUTPUT)
+    if extended is not None:
+        try:
+            opened = _opened(extended.content, file=file, added=extended.map_output)
+        except ModelRefused as error:
+            if isinstance(error.__cause__, TooLong):
+                raise
+        else:
+            if _is_safe(opened):
+                return opened
+    opened = _opened(content, file=file)
+    if opened.map_output is not None and not checked:
+        fault = _fault_of_map(opened)
+        if fault is not None:
+            raise ModelRefused(f"{file} was refused: its output {MAP_OUTPUT} {fault}. {_WANTED_MAP}")
+    return opened
+
+
+def _is_safe(opened: ScoringSession) -> bool:
+    """An added map cannot stop the scoring. Every run computes all outputs, those too that nobody asked for.
+
+    Where onnxruntime knows the rows and the columns, features have four dimensions, and a linear layer that takes
+    what was pooled from them fits their channels.
+    """
+    declared = opened.network.output(opened.map_output or "")
+    return declared is not None and len(declared.shape) == 3 and all(declared.shape[1:])
+
+
+def _opened(content: bytes, *, file: str, added: str | None = None) -> ScoringSession:
+    """A scorer whose map was not tried out yet.
+
+    Args:
+        content, file: as in `open_session`.
+        added: name of an output that popscore added.
+    """
     network = Network(content, file=file)
     spec = spec_from_metadata(network.metadata, file=file)
     _check_input(network, spec or I2PA_SPEC, file=file, bare=spec is None)
+    outputs = [output for output in network.outputs if output.name != added]
+    own_map = MAP_OUTPUT if any(output.name == MAP_OUTPUT for output in outputs) else None
     opened = ScoringSession(
         spec=spec or I2PA_SPEC,
         network=network,
         input_name=network.inputs[0].name,
-        score_output=_score_output(network, file=file),
+        score_output=_score_output(outputs, file=file),
+        map_output=added or own_map,
+        map_added=added is not None,
     )
     _probe(opened, file=file)
     return opened
+
+
+def _fault_of_map(opened: ScoringSession) -> str | None:
+    """What is wrong with the activation map for one picture, in words that go on from its name; None if nothing is."""
+    declared = opened.network.output(opened.map_output or "")
+    if declared is None or declared.kind != FLOATS or len(declared.shape) not in (0, 3):
+        return f"is {declared}"
+    picture = Image.merge("RGB", (_GRADIENT, _GRADIENT.rotate(90), Image.radial_gradient("L")))
+    try:
+        found = opened._run(to_input(picture, opened.spec), opened.map_output)
+    except (ScoringFailed, TypeError, ValueError) as error:
+        return f"could not be had for a picture ({str(error).rstrip('.')})"
+    values = np.asarray(found.activation_map, dtype=np.float64)
+    if not values.size:
+        return f"has no numbers ({values.shape[0]} x {values.shape[1]})"
+    size = max(abs(found.score), float(np.abs(values).mean()))
+    if abs(values.mean() - found.score) > _MAP_TOLERANCE * size:
+        return f"has a mean of {values.mean():.4g} for a picture that scores {found.score:.4g}"
+    return None
 
 
 def _check_input(network: Network, spec: ModelSpec, *, file: str, bare: bool) -> None:
@@ -148,15 +232,13 @@ def _check_input(network: Network, spec: ModelSpec, *, file: str, bare: bool) ->
         )
 
 
-def _score_output(network: Network, *, file: str) -> str:
-    if len(network.outputs) == 1:
-        return network.outputs[0].name
-    if network.output(SCORE_OUTPUT):
+def _score_output(outputs: Sequence[Tensor], *, file: str) -> str:
+    if len(outputs) == 1:
+        return outputs[0].name
+    if any(output.name == SCORE_OUTPUT for output in outputs):
         return SCORE_OUTPUT
-    names = ", ".join(item.name for item in network.outputs) or "none"
-    raise ModelRefused(
-        f"{file} was refused: it has {len(network.outputs)} outputs ({names}) and none is called 'output'."
-    )
+    names = ", ".join(item.name for item in outputs) or "none"
+    raise ModelRefused(f"{file} was refused: it has {len(outputs)} outputs ({names}) and none is called 'output'.")
 
 
 def _probe(opened: ScoringSession, *, file: str) -> None:

@@ -94,6 +94,11 @@ class Scorer:
         self.model = model.info
         self.exact = exact
 
+    @property
+    def has_map(self) -> bool:
+        """The model itself can say where in a picture its score comes from."""
+        return self._session.has_map
+
     def predict(
         self, pixels: Image.Image, *, box: Box | None = None, activation_map: bool = False, embedding: bool = False
     ) -> Prediction:

@@ -1,0 +1,1 @@
+"""What the model says about a photo beside its score: where the score comes from."""
