@@ -163,10 +163,8 @@ def test_a_profile_that_unpacks_to_far_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_an_exif_bomb(tmp_path: Path, kind: str) -> None:
-    if kind == "JPEG":
-        content = saved(picture(), "JPEG", exif=b"Exif\0\0" + exif_bomb())
-    else:
-        content = exif_photo(kind)
+    bomb = saved(picture(), "JPEG", exif=b"Exif\0\0" + exif_bomb())
+    content = bomb if kind == "JPEG" else exif_photo(kind)
     written(content, tmp_path)
     assert (tmp_path / "out.jpg").stat().st_size < 100_000
 
