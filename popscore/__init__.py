@@ -32,13 +32,19 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.insight.card import Card, share_card
+    from popscore.insight.edits import Edit
+    from popscore.insight.facts import PhotoFacts, facts
+    from popscore.insight.trials import WhatIf, what_if
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Candidate",
+    "Card",
     "Comparison",
+    "Edit",
     "FailedPhoto",
     "FramePoint",
     "ImageTooLarge",
@@ -47,6 +53,7 @@ __all__ = [
     "ModelUnavailable",
     "NamedPhoto",
     "NothingToRank",
+    "PhotoFacts",
     "PopscoreError",
     "RankedFrame",
     "RankedPhoto",
@@ -62,20 +69,34 @@ __all__ = [
     "VideoLimits",
     "VideoRanking",
     "VideoTooLarge",
+    "WhatIf",
     "compare_images",
+    "facts",
     "frame_images",
     "load_scorer",
     "rank",
     "rank_images",
     "rank_video",
+    "share_card",
+    "what_if",
     "win_probability",
 ]
 
 _VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
+_LATER = {
+    **dict.fromkeys(_VIDEO_NAMES, "popscore.video"),
+    "Card": "popscore.insight.card",
+    "share_card": "popscore.insight.card",
+    "Edit": "popscore.insight.edits",
+    "PhotoFacts": "popscore.insight.facts",
+    "facts": "popscore.insight.facts",
+    "WhatIf": "popscore.insight.trials",
+    "what_if": "popscore.insight.trials",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
-    if name not in _VIDEO_NAMES:
+    """Names that few need, imported when first asked for: PyAV alone costs 60 ms of a cold start."""
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("popscore.video"), name)
+    return getattr(import_module(_LATER[name]), name)

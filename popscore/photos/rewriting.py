@@ -69,11 +69,11 @@ def rewrite(
     _refuse_itself(photo, out)
     check_target(out, photos=replace)
     limits = limits or ImageLimits()
-    known = _with_bytes(photo, limits)
+    known = in_memory(photo, limits)
     pixels = change(read_photo(known, limits=limits).pixels)
     if pixels.mode != "RGB" or not all(pixels.size):
         raise ValueError(f"the change gave pixels of mode {pixels.mode} and size {pixels.size}, not RGB")
-    exif, profile = _said_besides(known)
+    exif, profile = exif_and_profile(known)
     kept = for_changed_pixels(exif, size=pixels.size, keep_location=keep_location) if exif else None
     packed = _packed(pixels, kind, kept, profile, shortened(out.name))
     with replacing(out, photos=replace) as file:
@@ -117,7 +117,7 @@ def _refuse_itself(photo: NamedPhoto, out: Path) -> None:
         raise ExportFailed(f"{shortened(out.name)} was not written: it is the photo itself. Name another file.")
 
 
-def _with_bytes(photo: NamedPhoto, limits: ImageLimits) -> NamedPhoto:
+def in_memory(photo: NamedPhoto, limits: ImageLimits) -> NamedPhoto:
     """The photo as the bytes of its file, read once; a PIL image without a file stays one."""
     source, name = photo.source, photo.short_name
     if isinstance(source, Image.Image):
@@ -126,7 +126,7 @@ def _with_bytes(photo: NamedPhoto, limits: ImageLimits) -> NamedPhoto:
     return NamedPhoto(read_bytes(source, name, limits.max_bytes), photo.name)
 
 
-def _said_besides(photo: NamedPhoto) -> tuple[Exif | None, bytes | None]:
+def exif_and_profile(photo: NamedPhoto) -> tuple[Exif | None, bytes | None]:
     """EXIF and the colour profile of a photo that could be decoded."""
     source = photo.source
     if isinstance(source, Image.Image):
