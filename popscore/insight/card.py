@@ -62,7 +62,7 @@ class Card:
     def to_png(self) -> bytes:
         """The card as a PNG file."""
         packed = io.BytesIO()
-        self.picture.save(packed, "PNG", optimize=True)
+        self.picture.save(packed, "PNG")
         return packed.getvalue()
 
     def save(self, out: str | os.PathLike[str], *, replace: bool = False) -> Path:
@@ -249,11 +249,9 @@ def _draw_place(card: Image.Image, x: float) -> None:
     letters, text = font(24, bold=True), "this photo"
     width, height = math.ceil(letters.getlength(text)) + 32, 40
     left = round(min(max(x - width / 2, _MARGIN), WIDTH - _MARGIN - width))
-    pill = _fine(width, height, _PAPER)
-    ImageDraw.Draw(pill).rounded_rectangle((0, 0, pill.width - 1, pill.height - 1), pill.height / 2, _INK)
-    small = pill.reduce(_FINE)
-    mask = small.convert("L").point([255 - value for value in range(256)])
-    card.paste(small, (left, top - 24), mask)
+    shape = Image.new("L", (_FINE * width, _FINE * height))
+    ImageDraw.Draw(shape).rounded_rectangle((0, 0, shape.width - 1, shape.height - 1), shape.height / 2, 255)
+    card.paste(_INK, (left, top - 24), shape.reduce(_FINE))
     draw.text((left + width / 2, top - 24 + height / 2), text, _PAPER, letters, anchor="mm")
 
 
