@@ -1,10 +1,11 @@
 """A small set of edits of a photo, each a pure function of its pixels, at strengths that nobody would call overdone.
 
-Where the limits come from. Curves keep black and white where they are, so that none clips. Each edit at its limit moves
-the colours of 200 real photos by a mean CIE76 difference (delta E) of no more than 10 in the median photo, black and
-white apart (MEASURED). For comparison: 2.3 is just noticeable (Mahy, Van Eycken & Oosterlinck 1994). What people reject
-in a rendition is too bright, too dark or too flat (Jaroensri, Paris, Hertzmann et al. 2015): so light and contrast go
-a little up and down. On top of that each photo guards itself, see `is_overdone`.
+Where the limits come from. Curves keep black and white where they are, so that none clips. At its limit an edit moves
+the colours of a photo by a mean CIE76 difference (delta E) of 1 (sharpening) to 10 (light) in the median of 200 photos
+of OASIS, and by no more than 13 in 95 of 100; black and white by 14 (tests/benchmarks/what_if.py). For comparison: 2.3
+is just noticeable (Mahy, Van Eycken & Oosterlinck 1994). What people reject in a rendition is too bright, too dark or
+too flat (Jaroensri, Paris, Hertzmann et al. 2015): so light and contrast go a little up and down. On top of that each
+photo guards itself, see `is_overdone`.
 
 The look does not depend on the size: tables do not know it, and the radius of sharpening goes with it.
 """
@@ -65,7 +66,7 @@ class Edit:
     strength: float
 
     def __post_init__(self) -> None:
-        if self.name not in LIMITS:
+        if not isinstance(self.name, str) or self.name not in LIMITS:
             raise InvalidSetting(f"There is no edit {str(self.name)[:40]!r}. Choose one of {', '.join(EDITS)}.")
         least, most = LIMITS[self.name]
         if isinstance(self.strength, bool) or not isinstance(self.strength, (int, float)):
@@ -134,7 +135,8 @@ def apply(picture: Image.Image, edit: Edit) -> Image.Image:
 def is_overdone(before: Image.Image, after: Image.Image) -> bool:
     """Whether more than 2 % of the pixels became fully black or fully white in one of the colours.
 
-    Such an edit is not offered for this photo, however much the model likes it.
+    Such an edit is not tried on this photo, however much the model might like it. Of 200 photos that concerned 17 with
+    more light, 54 with more contrast, 29 with stronger colours and 93 with more sharpness, each at its limit.
     """
     return _clipped(after) - _clipped(before) > _MOST_CLIPPED
 
