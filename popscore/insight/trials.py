@@ -81,15 +81,20 @@ class WhatIf:
     @property
     def sentence(self) -> str:
         """What came out, for a person."""
-        noise = f"{self.model.spec.likely_noise:.2f}"
         if self.warning:
             return "The score of this picture means nothing, so no edit can be measured on it."
-        found = (
-            "; ".join(trial.sentence for trial in self.better)
-            if self.better
-            else f"None of the {len(self.trials)} edits that were tried gains more than the model's noise of {noise}"
-        )
+        found = "; ".join(trial.sentence for trial in self.better) or self._nothing()
         return f"{found}." if self.complete else f"{found}. There was no time to try all edits."
+
+    def _nothing(self) -> str:
+        """That no edit gains enough, and which one gains most."""
+        found = f"no more than the model's noise of {self.model.spec.likely_noise:.2f}"
+        best = max(self.trials, key=lambda trial: trial.gain, default=None)
+        if best is None:
+            return "No edit was tried"
+        if best.gain <= 0:
+            return f"None of the {len(self.trials)} edits that were tried gains anything"
+        return f"None of the {len(self.trials)} edits that were tried helps: the best is {best.sentence}, {found}"
 
     def to_json(self) -> Json:
         """The document of every door: the edits that gain are the results."""

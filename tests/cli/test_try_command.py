@@ -59,7 +59,7 @@ def test_in_words(run: Run, dark: Path) -> None:
 def test_nothing_gains(run: Run, cat: Path, tiny_model: Path) -> None:
     found = run("try", cat, POPSCORE_MODEL_PATH=tiny_model)
     assert found.status == 0
-    assert "gains more than the model's noise" in found.out.splitlines()[-1]
+    assert "no more than the model's noise" in found.out.splitlines()[-1]
     document = run("try", "--json", cat, POPSCORE_MODEL_PATH=tiny_model).json
     assert document["results"] == [] and len(document["trials"]) >= 15
 

@@ -239,7 +239,7 @@ def test_nothing_gains_is_said_plainly(cat: Path, tiny_model: Path) -> None:
     scorer = popscore.load_scorer(Settings(model_path=tiny_model))
     found = what_if(cat, scorer=scorer)
     assert found.better == []
-    assert found.sentence.startswith(f"None of the {len(found.trials)} edits that were tried gains more than")
+    assert found.sentence.startswith(f"None of the {len(found.trials)} edits that were tried helps: the best is +")
     best = max(found.trials, key=lambda trial: trial.gain)
     assert best.edit == Edit(name="exposure", strength=0.7)
 
