@@ -32,15 +32,21 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.insight.card import Card, share_card
+    from popscore.insight.edits import Edit
+    from popscore.insight.facts import PhotoFacts, facts
     from popscore.insight.maps import Contributions, ScoreMap, explain
+    from popscore.insight.trials import WhatIf, what_if
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Candidate",
+    "Card",
     "Comparison",
     "Contributions",
+    "Edit",
     "FailedPhoto",
     "FramePoint",
     "ImageTooLarge",
@@ -49,6 +55,7 @@ __all__ = [
     "ModelUnavailable",
     "NamedPhoto",
     "NothingToRank",
+    "PhotoFacts",
     "PopscoreError",
     "RankedFrame",
     "RankedPhoto",
@@ -65,26 +72,34 @@ __all__ = [
     "VideoLimits",
     "VideoRanking",
     "VideoTooLarge",
+    "WhatIf",
     "compare_images",
     "explain",
+    "facts",
     "frame_images",
     "load_scorer",
     "rank",
     "rank_images",
     "rank_video",
+    "share_card",
+    "what_if",
     "win_probability",
 ]
 
-_LAZY_NAMES = {
-    **dict.fromkeys(
-        ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"), "popscore.video"
-    ),
-    **dict.fromkeys(("Contributions", "ScoreMap", "explain"), "popscore.insight.maps"),
+# Imported when first asked for: PyAV alone costs 60 ms of a cold start.
+_HOMES = {
+    "popscore.insight.card": ("Card", "share_card"),
+    "popscore.insight.edits": ("Edit",),
+    "popscore.insight.trials": ("WhatIf", "what_if"),
+    "popscore.insight.facts": ("PhotoFacts", "facts"),
+    "popscore.insight.maps": ("Contributions", "ScoreMap", "explain"),
+    "popscore.video": ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"),
 }
 
 
 def __getattr__(name: str) -> object:
-    """Names that few need, imported when first asked for: PyAV, for videos, costs 60 ms of a cold start."""
-    if name not in _LAZY_NAMES:
+    """Names that few need."""
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY_NAMES[name]), name)
+    return getattr(import_module(home), name)

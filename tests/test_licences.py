@@ -45,10 +45,11 @@ def test_each_binary_file_is_listed_with_its_hash() -> None:
 
 
 def test_the_notices_have_the_same_hashes() -> None:
-    examples = ROOT / "popscore/ui/assets/examples"
-    notice = (examples / "NOTICE").read_text(encoding="utf-8")
-    for name, number in FILES.items():
-        if Path(name).parent == examples.relative_to(ROOT):
+    for folder in ("popscore/ui/assets/examples", "popscore/insight/fonts"):
+        notice = (ROOT / folder / "NOTICE").read_text(encoding="utf-8")
+        found = [(name, number) for name, number in FILES.items() if Path(name).parent == Path(folder)]
+        assert found
+        for name, number in found:
             assert Path(name).name in notice
             assert number in notice
 

@@ -1,1 +1,1 @@
-"""What the model says about a photo beside its score: where the score comes from."""
+"""Why a photo has its score, and what would change it."""
