@@ -32,6 +32,7 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.people.find import PhotoFaces, SeenFace, find_faces
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "ModelUnavailable",
     "NamedPhoto",
     "NothingToRank",
+    "PhotoFaces",
     "PopscoreError",
     "RankedFrame",
     "RankedPhoto",
@@ -56,6 +58,7 @@ __all__ = [
     "ScoredPhoto",
     "Scorer",
     "ScoringFailed",
+    "SeenFace",
     "Settings",
     "UnreadableImage",
     "UnreadableVideo",
@@ -63,6 +66,7 @@ __all__ = [
     "VideoRanking",
     "VideoTooLarge",
     "compare_images",
+    "find_faces",
     "frame_images",
     "load_scorer",
     "rank",
@@ -72,10 +76,13 @@ __all__ = [
 ]
 
 _VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
+_PEOPLE_NAMES = {"PhotoFaces", "SeenFace", "find_faces"}
 
 
 def __getattr__(name: str) -> object:
-    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
+    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start. And about people."""
+    if name in _PEOPLE_NAMES:
+        return getattr(import_module("popscore.people.find"), name)
     if name not in _VIDEO_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("popscore.video"), name)

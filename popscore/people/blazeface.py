@@ -20,7 +20,7 @@ POINTS = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 MAX_OVERLAP = 0.3
 """Boxes that overlap more are one face. Source: MediaPipe, `min_suppression_threshold`."""
 MAX_WITHIN = 0.7
-"""A box that lies in another one to a larger part is the same face: the two networks may draw it at two sizes."""
+"""A box of which more lies in another one is the same face: the two networks may draw it at two sizes."""
 
 _VALUES = 4 + 2 * len(POINTS)
 _LOGIT_LIMIT = 100.0  # of `score_clipping_thresh`: keeps exp in range
@@ -89,14 +89,11 @@ def joined(parts: Sequence[Found]) -> Found:
     return found.only(np.argsort(-found.confidences, kind="stable"))
 
 
-def distinct(found: Found) -> Found:
-    """Without those that overlap a surer one, or of which most lies within it or the other way round."""
-    kept: list[int] = []
-    for index, box in enumerate(found.boxes):
-        others = found.boxes[kept]
-        if not len(others) or (overlaps(box, others).max() <= MAX_OVERLAP and within(box, others).max() <= MAX_WITHIN):
-            kept.append(index)
-    return found.only(np.array(kept, np.intp))
+def is_new(box: Floats, others: Floats) -> bool:
+    """Whether a box is another face than (F, 4) others: it overlaps none much, and most of it lies within none."""
+    if not len(others):
+        return True
+    return bool(overlaps(box, others).max() <= MAX_OVERLAP and within(box, others).max() <= MAX_WITHIN)
 
 
 def _fitted(pixels: Image.Image, side: int) -> tuple[Image.Image, float]:

@@ -1,6 +1,6 @@
 """Where the faces are in a picture. Says nothing about whose they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,14 @@ from popscore.people.blazeface import (
     POINTS,
     SHORT_RANGE,
     Detector,
+    Floats,
     Found,
     decode,
-    distinct,
+    is_new,
     joined,
     to_input,
 )
-from popscore.people.mesh import look
+from popscore.people.mesh import Mesh, look
 from popscore.people.networks import Name, network
 
 Box = tuple[int, int, int, int]
@@ -25,7 +26,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Look:
+class Look:
     """A network that looks at the whole picture, and what of its answers may be a face.
 
     Attributes:
@@ -39,18 +40,18 @@ class _Look:
     smallest: float
 
 
-# Chosen on OASIS together with CERTAINTY: in 91 of its 182 photos of people a face is found (in most of the others they
+# Chosen on OASIS together with CERTAINTY: a face is found in 91 of its 182 photos of people (in most of the others they
 # stand far away, turn their backs or hide their faces), and in 8 of the 412 of other things: two do show a person, five
 # a dog, one a figure on a cake. Without the closer look the first network takes something for a face in 29 of the 412
-# (from .4 on), the second in 79 (from .5 on). The second one finds the faces that fill the picture, which the first does
+# (from .4 on), the second in 79 (from .5 on). The second finds the faces that fill the picture, which the first does
 # not know; about smaller ones it errs more.
-_LOOKS = (
-    _Look(name="small_face_detector", detector=FULL_RANGE, threshold=0.4, smallest=0.0),
-    _Look(name="face_detector", detector=SHORT_RANGE, threshold=0.7, smallest=0.4),
+LOOKS = (
+    Look(name="small_face_detector", detector=FULL_RANGE, threshold=0.4, smallest=0.0),
+    Look(name="face_detector", detector=SHORT_RANGE, threshold=0.7, smallest=0.4),
 )
 CERTAINTY = 0.5
 """Of the closer look, from which on something is a face."""
-MOST_FACES = 100
+MOST_LOOKS = 200
 """Of what may be a face, the surest that are looked at from near, at 3 ms each."""
 
 
@@ -94,36 +95,70 @@ def detect(pixels: Image.Image) -> list[Face]:
         ScoringFailed: a network stopped.
     """
     rgb = pixels if pixels.mode == "RGB" else pixels.convert("RGB")
-    return faces_of(confirmed(rgb, candidates(rgb)), rgb.size)
+    return faces_of(confirmed(rgb, candidates(rgb))[0], rgb.size)
 
 
-def candidates(pixels: Image.Image) -> Found:
-    """Whatever may be a face, from one look at the whole picture by each network."""
-    found = []
-    for wanted in _LOOKS:
-        given, scale, corner = to_input(pixels, wanted.detector.side)
-        answer = network(wanted.name).run({"input": given})
+def candidates(pixels: Image.Image, *, looks: Sequence[Look] = LOOKS) -> Found:
+    """Whatever may be a face, from one look at the whole picture by each network, surest first.
+
+    Args:
+        pixels: mode RGB.
+        looks: the networks, and what of their answers counts.
+    """
+    return joined([ask(pixels, wanted).found(wanted.threshold) for wanted in looks])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What a network says about a picture, not yet judged: numbers as `blazeface.decode` takes them."""
+
+    look: Look
+    values: Floats
+    logits: Floats
+    scale: float
+    corner: tuple[int, int]
+    longer_side: int
+
+    def found(self, threshold: float) -> Found:
+        """What may be a face with this confidence, in pixels of the picture."""
         seen = decode(
-            wanted.detector,
-            answer["boxes"][0],
-            answer["logits"][0, :, 0],
-            threshold=wanted.threshold,
-            scale=scale,
-            corner=corner,
+            self.look.detector, self.values, self.logits, threshold=threshold, scale=self.scale, corner=self.corner
         )
         sides = (seen.boxes[:, 2:] - seen.boxes[:, :2]).max(axis=1)
-        found.append(seen.only(np.flatnonzero(sides >= wanted.smallest * max(pixels.size))))
-    return joined(found)
+        return seen.only(np.flatnonzero(sides >= self.look.smallest * self.longer_side))
 
 
-def confirmed(pixels: Image.Image, found: Found) -> Found:
-    """Those that still look like a face from near; of two that are the same face, the surer one."""
-    surest = found.first(MOST_FACES)
-    seen = [
-        look(pixels, box, points).certainty >= CERTAINTY
-        for box, points in zip(surest.boxes, surest.points, strict=True)
-    ]
-    return distinct(surest.only(np.flatnonzero(seen)))
+def ask(pixels: Image.Image, wanted: Look) -> Answer:
+    """Let a network look at a picture of mode RGB."""
+    given, scale, corner = to_input(pixels, wanted.detector.side)
+    answer = network(wanted.name).run({"input": given})
+    return Answer(
+        look=wanted,
+        values=answer["boxes"][0],
+        logits=answer["logits"][0, :, 0],
+        scale=scale,
+        corner=corner,
+        longer_side=max(pixels.size),
+    )
+
+
+def confirmed(pixels: Image.Image, found: Found) -> tuple[Found, list[Mesh]]:
+    """Those that still look like a face from near, each face once, and what was seen from near.
+
+    Args:
+        pixels: mode RGB.
+        found: what may be a face, surest first.
+    """
+    kept: list[int] = []
+    meshes = []
+    for index in range(min(len(found.confidences), MOST_LOOKS)):
+        box = found.boxes[index]
+        if is_new(box, found.boxes[kept]):
+            mesh = look(pixels, box, found.points[index])
+            if mesh.certainty >= CERTAINTY:
+                kept.append(index)
+                meshes.append(mesh)
+    return found.only(np.array(kept, np.intp)), meshes
 
 
 def faces_of(found: Found, size: tuple[int, int]) -> list[Face]:

@@ -14,7 +14,7 @@ from popscore.people.blazeface import POINTS, Floats
 from popscore.people.networks import network
 
 SIDE = 192
-_MARGIN = 1.5  # side of the cut in sides of the box
+MARGIN = 1.5  # side of the cut in sides of the box
 _RIGHT_EYE, _LEFT_EYE = POINTS.index("right_eye"), POINTS.index("left_eye")
 
 
@@ -71,14 +71,22 @@ def look(pixels: Image.Image, box: Floats, landmarks: Floats) -> Mesh:
     return Mesh(certainty=certainty, points=placed, cut=part)
 
 
-def face_cut(pixels: Image.Image, box: Floats, landmarks: Floats, *, side: int) -> Cut:
-    """The square around a face, with some margin, turned so that the eyes are level; black beyond the border."""
+def face_cut(pixels: Image.Image, box: Floats, landmarks: Floats, *, side: int, margin: float = MARGIN) -> Cut:
+    """The square around a face, with some margin, turned so that the eyes are level; black beyond the border.
+
+    Args:
+        pixels: mode RGB.
+        box: (4,) left, top, right, bottom.
+        landmarks: (6, 2) in the order of `POINTS`.
+        side: of the result in pixels.
+        margin: side of the cut in sides of the box.
+    """
     across = landmarks[_LEFT_EYE] - landmarks[_RIGHT_EYE]
     centre = (box[:2] + box[2:]) / 2
     return turned_square(
         pixels,
         centre=(float(centre[0]), float(centre[1])),
-        length=float(max(box[2] - box[0], box[3] - box[1])) * _MARGIN,
+        length=float(max(box[2] - box[0], box[3] - box[1])) * margin,
         angle=math.atan2(float(across[1]), float(across[0])),
         side=side,
     )

