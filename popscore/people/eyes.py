@@ -22,6 +22,8 @@ EyeState = Literal["open", "closed", "not_visible"]
 OPEN_FROM = 0.13
 """Openness from which an eye counts as open. Of 129 eyes on OASIS labelled by eye, 106 open and 23 closed, the openness
 of 96 in 100 pairs of an open and a closed one is in the right order; narrowed eyes of people who laugh come nearest."""
+LEAST_CERTAINTY = 0.5
+"""Of the mesh: below, it does not know where the eyes are."""
 NARROWEST_PX = 8
 """An eye of fewer pixels from corner to corner shows too little."""
 NARROWEST_SHARE = 0.6
@@ -62,6 +64,8 @@ def eyes(pixels: Image.Image, mesh: Mesh) -> dict[str, Eye]:
     Raises:
         ScoringFailed: the network stopped.
     """
+    if mesh.certainty < LEAST_CERTAINTY:
+        return {side: Eye(state="not_visible", openness=None) for side in _EYES}
     widths = {
         side: float(np.hypot(*(mesh.points[second, :2] - mesh.points[first, :2])))
         for side, (first, second, _) in _EYES.items()

@@ -36,6 +36,7 @@ _SMALL = 0.15
 # In a tile, which is a closer look already, only what the network is rather sure of. What it is less sure of is looked
 # at from near, the likeliest three, to know whether a finer set is worth its time.
 _SURE, _UNSURE, _UNSURE_LOOKS = 0.5, 0.1, 3
+_NEVER = 2.0  # no confidence is enough without a closer look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +203,12 @@ def _shows_smaller_ones(pixels: Image.Image, found: Found, unsure: Found, size: 
     if (found.boxes[:, 2] - found.boxes[:, 0] < size).any():
         return True
     small = unsure.only(np.flatnonzero(unsure.boxes[:, 2] - unsure.boxes[:, 0] < size))
-    return bool(len(confirmed(pixels, small.only(np.arange(min(len(small.confidences), _UNSURE_LOOKS))))[1]))
+    return bool(confirmed(pixels, small.first(_UNSURE_LOOKS), alone=_NEVER)[1])
 
 
 def _with_more(pixels: Image.Image, found: Found, meshes: list[Mesh], more: Found) -> tuple[Found, list[Mesh]]:
     new = [index for index, box in enumerate(more.boxes) if is_new(box, found.boxes)]
-    added, seen = confirmed(pixels, more.only(np.array(new, np.intp)))
+    added, seen = confirmed(pixels, more.only(np.array(new, np.intp)), alone=_NEVER)
     together = Found(
         boxes=np.concatenate([found.boxes, added.boxes]),
         points=np.concatenate([found.points, added.points]),
