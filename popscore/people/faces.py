@@ -16,6 +16,7 @@ from popscore.people.blazeface import (
     decode,
     is_new,
     joined,
+    reduced,
     to_input,
 )
 from popscore.people.mesh import Mesh, look
@@ -47,6 +48,7 @@ LOOKS = (
     Look(name="small_face_detector", detector=FULL_RANGE, threshold=0.4, smallest=0.0),
     Look(name="face_detector", detector=SHORT_RANGE, threshold=0.7, smallest=0.4),
 )
+_WHOLE_PX = 768  # longer side that is enough for a look at the whole picture
 CERTAINTY = 0.5
 """Of the closer look, from which on something is a face."""
 SURE_ALONE = 0.7
@@ -106,7 +108,8 @@ def candidates(pixels: Image.Image, *, looks: Sequence[Look] = LOOKS) -> Found:
         pixels: mode RGB.
         looks: the networks, and what of their answers counts.
     """
-    return joined([ask(pixels, wanted).found(wanted.threshold) for wanted in looks])
+    small, factor = reduced(pixels, _WHOLE_PX)
+    return joined([ask(small, wanted).found(wanted.threshold) for wanted in looks]).enlarged(factor)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

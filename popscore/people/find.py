@@ -187,10 +187,13 @@ def _looked_through(pixels: Image.Image) -> tuple[Found, list[Mesh]]:
     # Half of the longer side, but not more than the shorter one: a panorama is looked at in squares.
     side = min(max(pixels.size) // 2, max(min(pixels.size), SMALLEST_TILE_PX))
     for _ in range(_LEVELS):
-        tiles = list(_tiles(pixels.size, side))
+        # Tiles are cut from a copy in which each has twice as many pixels as the network takes.
+        factor = max(1, side // (2 * SMALLEST_TILE_PX))
+        small = pixels.reduce(factor) if factor > 1 else pixels
+        tiles = list(_tiles(small.size, side // factor))
         if side < SMALLEST_TILE_PX or len(tiles) > _MOST_TILES:
             break
-        parts = [_in_tile(pixels, tile) for tile in tiles]
+        parts = [[part.enlarged(factor) for part in _in_tile(small, tile)] for tile in tiles]
         found, meshes = _with_more(pixels, found, meshes, joined([sure for sure, _ in parts]))
         if not _shows_smaller_ones(pixels, found, joined([unsure for _, unsure in parts]), _SMALL * side):
             break

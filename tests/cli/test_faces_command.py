@@ -1,7 +1,6 @@
 """The command `faces`, as a person calls it."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -84,17 +83,11 @@ def test_a_folder_that_is_a_file_is_refused(run: Run, photos: dict[str, Path], t
     assert "Traceback" not in done.err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk here")
-def test_a_full_disk_is_a_sentence_and_the_faces_are_still_there(
+def test_a_picture_that_cannot_be_written_is_an_error_beside_the_faces(
     run: Run, photos: dict[str, Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "out").mkdir()
-    os.chmod(tmp_path / "out", 0o500)
-    if os.access(tmp_path / "out", os.W_OK):  # root may write anywhere: a folder stands in the way instead
-        (tmp_path / "out" / "astronaut faces.png").mkdir()
-    done = run("faces", "--json", str(photos["astronaut"]), "--out", str(tmp_path / "out"))
+    (tmp_path / "astronaut faces.png").mkdir()  # stands in the way
+    done = run("faces", "--json", photos["astronaut"], "--out", tmp_path)
     assert done.status == 1
-    document = json.loads(done.out)
-    assert len(document["results"]) == 1
-    assert document["errors"][0]["error"] == "ExportFailed"
-    os.chmod(tmp_path / "out", 0o700)
+    assert len(done.json["results"]) == 1
+    assert done.json["errors"][0]["error"] == "ExportFailed"
