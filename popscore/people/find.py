@@ -183,13 +183,14 @@ def faces_in(pixels: Image.Image) -> list[SeenFace]:
 
 def _looked_through(pixels: Image.Image) -> tuple[Found, list[Mesh]]:
     """The faces of the whole picture and of its tiles, confirmed."""
-    found, meshes = confirmed(pixels, candidates(pixels))
     # Half of the longer side, but not more than the shorter one: a panorama is looked at in squares.
     side = min(max(pixels.size) // 2, max(min(pixels.size), SMALLEST_TILE_PX))
-    for _ in range(_LEVELS):
-        # Tiles are cut from a copy in which each has twice as many pixels as the network takes.
-        factor = max(1, side // (2 * SMALLEST_TILE_PX))
-        small = pixels.reduce(factor) if factor > 1 else pixels
+    small, factor = _copy(pixels, side)
+    found, meshes = confirmed(pixels, candidates(small).enlarged(factor))
+    for level in range(_LEVELS):
+        if level:
+            side //= 2
+            small, factor = _copy(pixels, side)
         tiles = list(_tiles(small.size, side // factor))
         if side < SMALLEST_TILE_PX or len(tiles) > _MOST_TILES:
             break
@@ -197,8 +198,16 @@ def _looked_through(pixels: Image.Image) -> tuple[Found, list[Mesh]]:
         found, meshes = _with_more(pixels, found, meshes, joined([sure for sure, _ in parts]))
         if not _shows_smaller_ones(pixels, found, joined([unsure for _, unsure in parts]), _SMALL * side):
             break
-        side //= 2
     return found, meshes
+
+
+def _copy(pixels: Image.Image, side: int) -> tuple[Image.Image, int]:
+    """A copy in which tiles of this side have at least twice as many pixels as the network takes, and how much smaller.
+
+    Making the whole smaller once costs 12 ms for 12 megapixels; making each tile smaller cost 60.
+    """
+    factor = max(1, side // (2 * SMALLEST_TILE_PX))
+    return (pixels.reduce(factor), factor) if factor > 1 else (pixels, 1)
 
 
 def _shows_smaller_ones(pixels: Image.Image, found: Found, unsure: Found, size: float) -> bool:

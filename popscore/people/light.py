@@ -22,7 +22,7 @@ TILES = 8
 BLOWN_FROM, BLOCKED_TO = 253, 2
 """Brightness, 0 to 255, from which on a pixel shows no detail in the lights, and up to which none in the shadows."""
 
-_SMALLEST, _LARGEST = 32, 192  # pixels of a tile's side that are looked at, in its middle
+_SMALLEST, _LARGEST = 32, 128  # pixels of a tile's side that are looked at, in its middle
 _LEAST_CONTRAST = 4.0  # standard deviation of brightness below which a tile shows nothing to be sharp
 _UNCHANGED = 0.8  # share of the detail in each direction that counts as all of it
 _PART_SHARP, _PART_EVEN = 0.7, 0.62
