@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from popscore.insight.facts import PhotoFacts, facts
     from popscore.insight.maps import Contributions, ScoreMap, explain
     from popscore.insight.trials import WhatIf, what_if
+    from popscore.people.find import PhotoFaces, SeenFace, find_faces
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
@@ -55,6 +56,7 @@ __all__ = [
     "ModelUnavailable",
     "NamedPhoto",
     "NothingToRank",
+    "PhotoFaces",
     "PhotoFacts",
     "PopscoreError",
     "RankedFrame",
@@ -66,6 +68,7 @@ __all__ = [
     "ScoredPhoto",
     "Scorer",
     "ScoringFailed",
+    "SeenFace",
     "Settings",
     "UnreadableImage",
     "UnreadableVideo",
@@ -76,6 +79,7 @@ __all__ = [
     "compare_images",
     "explain",
     "facts",
+    "find_faces",
     "frame_images",
     "load_scorer",
     "rank",
@@ -93,6 +97,7 @@ _HOMES = {
     "popscore.insight.trials": ("WhatIf", "what_if"),
     "popscore.insight.facts": ("PhotoFacts", "facts"),
     "popscore.insight.maps": ("Contributions", "ScoreMap", "explain"),
+    "popscore.people.find": ("PhotoFaces", "SeenFace", "find_faces"),
     "popscore.video": ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"),
 }
 

@@ -20,6 +20,7 @@ from popscore.cli import (
     convert,
     evaluate,
     explain,
+    faces,
     frames,
     model,
     publish,
@@ -31,7 +32,7 @@ from popscore.cli.terminal import NOTHING_DONE, OutputFailed, complain
 from popscore.errors import PopscoreError
 from popscore.models.patience import left_behind
 
-_COMMANDS = (score, rank, frames, compare, explain, try_, card, cache, model, evaluate, convert, publish, app)
+_COMMANDS = (score, rank, frames, compare, explain, try_, card, faces, cache, model, evaluate, convert, publish, app)
 """Each module has `add`, which adds its command to the parser, and `run`, which does it and answers an exit status."""
 
 
