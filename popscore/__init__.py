@@ -32,6 +32,7 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.insight.crops import Crop, Crops, best_crops
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
@@ -39,6 +40,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Candidate",
     "Comparison",
+    "Crop",
+    "Crops",
     "FailedPhoto",
     "FramePoint",
     "ImageTooLarge",
@@ -62,6 +65,7 @@ __all__ = [
     "VideoLimits",
     "VideoRanking",
     "VideoTooLarge",
+    "best_crops",
     "compare_images",
     "frame_images",
     "load_scorer",
@@ -72,10 +76,14 @@ __all__ = [
 ]
 
 _VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
+_LAZY = {
+    **dict.fromkeys(_VIDEO_NAMES, "popscore.video"),
+    **dict.fromkeys(("Crop", "Crops", "best_crops"), "popscore.insight.crops"),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
-    if name not in _VIDEO_NAMES:
+    """Names imported when first asked for: PyAV alone costs 60 ms of a cold start."""
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("popscore.video"), name)
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,1 @@
+"""Why a photo has its score, and what would change it."""
