@@ -76,7 +76,7 @@ __all__ = [
 ]
 
 _VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
-_LAZY = {
+_LAZY_NAMES = {
     **dict.fromkeys(_VIDEO_NAMES, "popscore.video"),
     **dict.fromkeys(("Crop", "Crops", "best_crops"), "popscore.insight.crops"),
 }
@@ -84,6 +84,6 @@ _LAZY = {
 
 def __getattr__(name: str) -> object:
     """Names imported when first asked for: PyAV alone costs 60 ms of a cold start."""
-    if name not in _LAZY:
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+    return getattr(import_module(_LAZY_NAMES[name]), name)
