@@ -13,16 +13,18 @@ Size = tuple[int, int]
 
 # Positions that are tried along the side where the crop has room: a step is a twentieth of a cell of the map or less.
 _POSITIONS = 161
-# Sides of a free crop, as shares of the photo's, that are tried for each side by itself.
-_FREE_TRIMS = (0.0, 0.05, 0.1, 0.15)
-# A free crop must be better than the whole frame by this much: trimming takes something away, and often for nothing.
-_FREE_GAIN = 0.15
-# What being moved out of the middle costs, at the end of the way.
-_OUT_OF_MIDDLE = 0.3
+# What a free crop may trim off each side, as shares of the photo's: a fifth is what its owner would call another photo.
+_TRIMS = (0.0, 0.05, 0.1, 0.15, 0.2)
+# Trimming takes something away: the expected overlap with the best frame must rise by this much.
+_LEAST_GAIN = 0.02
 # A crop that was moved by less than this share of the photo's side stands in the middle.
 _NOT_MOVED = 0.02
-# A face may lose this share of its area: detectors draw their boxes around hair and chin too.
-_FACE_CUT = 0.1
+# The box of a face goes from forehead to chin; hair, ears and chin want this much more, as shares of its sides.
+_HEAD = (0.25, 0.4, 0.25, 0.15)
+# A smaller face beside a large one, below this share of its area, is somebody in the background.
+_BACKGROUND = 0.15
+# Of a face this much of the area may be missing, or showing, without its counting as cut.
+_SLACK = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +63,34 @@ def best_crop(aspect: Aspect, size: Size, framing: Framing, faces: Sequence[Box]
     boxes = np.tile(np.array([0, 0, width, height]), (len(starts), 1))
     boxes[:, along] += starts
     boxes[:, along + 2] += starts
-    quality = framing.quality(_shares(boxes, size))
-    quality -= _OUT_OF_MIDDLE * np.square((starts / room[along] - 0.5) * 2)
-    cut, lost = _cut_faces(boxes, faces)
-    allowed = _least_cut(cut, lost)
-    chosen = int(np.flatnonzero(allowed)[np.argmax(quality[allowed])])
-    free_choice = int(np.argmax(quality))
+    expected = framing.expected_overlap(_shares(boxes, size))
+    unmoved = np.abs(starts - room[along] / 2) / max(size)
+    expected = expected - 1e-6 * unmoved  # of places that are as good, the one nearest to the middle
+    wish = int(np.argmax(expected))
+    allowed, for_faces = _with_faces(boxes, faces)
+    chosen = int(np.flatnonzero(allowed)[np.argmax(expected[allowed])])
     box = _box(boxes[chosen])
-    moved = (starts[chosen] - room[along] / 2) / size[along]
-    why = f"{shape}; {_place(moved, along)}"
+    cut = int(_cut(boxes[chosen : chosen + 1], faces).sum())
+    parts = [f"largest {aspect.text} that fits"]
+    if chosen == wish or not for_faces:
+        parts.append(_place((starts[chosen] - room[along] / 2) / size[along], along))
     if len(faces):
-        why += f"; {_faces_in_words(box, faces, int(cut[chosen]), moved_for_them=chosen != free_choice)}"
-    return Found(box, why, int(cut[chosen]))
+        parts.append(_of_faces(box, faces, cut, moved=chosen != wish))
+    return Found(box, "; ".join(parts), cut)
 
 
 def _free(size: Size, framing: Framing, faces: Sequence[Box]) -> Found:
     """The whole frame, or what remains of it when edges are trimmed that hold little."""
-    trims = np.array(np.meshgrid(*[_FREE_TRIMS] * 4)).reshape(4, -1).T
+    trims = np.array(np.meshgrid(*[_TRIMS] * 4)).reshape(4, -1).T
     shares = trims * [1, 1, -1, -1] + [0, 0, 1, 1]
     boxes = (shares * [*size, *size]).round().astype(int)
     boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
     whole = (boxes == [0, 0, *size]).all(axis=1)
-    quality = framing.quality(_shares(boxes, size))
-    cut, lost = _cut_faces(boxes, faces)
-    quality[(cut > 0) & ~whole] = -np.inf
-    chosen = int(np.argmax(quality))
-    if quality[chosen] - quality[whole].max() < _FREE_GAIN:
-        return Found((0, 0, *size), "the whole frame: no edge of it is better left out", 0)
+    expected = framing.expected_overlap(_shares(boxes, size), whole=True)
+    expected[~(_shown(boxes, _heads(faces, size)) > 1 - _SLACK).all(axis=0) & ~whole] = -np.inf
+    chosen = int(np.argmax(expected))
+    if expected[chosen] - expected[whole].max() < _LEAST_GAIN:
+        return Found((0, 0, *size), "the whole photo: no edge of it is clearly better left out", 0)
     box = _box(boxes[chosen])
     parts = {
         "left": box[0] / size[0],
@@ -95,8 +98,9 @@ def _free(size: Size, framing: Framing, faces: Sequence[Box]) -> Found:
         "right": 1 - box[2] / size[0],
         "bottom": 1 - box[3] / size[1],
     }
-    trimmed = ", ".join(f"{share:.0%} at the {side}" for side, share in parts.items() if share >= 0.005)
-    return Found(box, f"trims {trimmed}, where there is little to see or something is cut by the edge", 0)
+    trimmed = " and ".join(f"{share:.0%} at the {side}" for side, share in parts.items() if share >= 0.005)
+    why = f"trims {trimmed}, where there is less to see"
+    return Found(box, f"{why}; {_of_faces(box, faces, 0, moved=False)}" if len(faces) else why, 0)
 
 
 def _place(moved: float, along: int) -> str:
@@ -109,31 +113,61 @@ def _place(moved: float, along: int) -> str:
 # --- faces ------------------------------------------------------------------------------------------
 
 
-def _cut_faces(boxes: Boxes, faces: Sequence[Box]) -> tuple[Boxes, Boxes]:
-    """(N,) how many faces each crop cuts in two, and (N,) which area of faces is lost by that, in pixels."""
+def _with_faces(boxes: Boxes, faces: Sequence[Box]) -> tuple[Boxes, bool]:
+    """(N,) bool: the crops that treat faces best; and whether that leaves some out.
+
+    First of all no face is cut, then as much as can be of the faces is shown (those in the background do not
+    count), then the hair and chins of those. Where every crop cuts one, the largest that can be whole stays whole.
+    """
+    allowed = np.ones(len(boxes), bool)
     if not len(faces):
-        return np.zeros(len(boxes), int), np.zeros(len(boxes))
-    found = np.asarray(faces, dtype=float)[:, None, :]  # (F, 1, 4)
+        return allowed, False
+    found = np.asarray(faces, dtype=float)
+    size = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
+    near = size >= _BACKGROUND * size.max()
+    cut, shown = _cut(boxes, faces), _shown(boxes, found)
+    lost = np.where(cut, size[:, None], 0).sum(axis=0)  # of faces that are cut, all of their area counts
+    allowed &= lost <= lost.min() + 1e-9
+    whole = np.where(~cut & near[:, None], shown * size[:, None], 0).sum(axis=0)
+    allowed &= whole >= whole[allowed].max() - 1e-9
+    heads = (_shown(boxes, _heads(faces, (np.inf, np.inf))) * (shown > 1 - _SLACK) * size[:, None]).sum(axis=0)
+    allowed &= heads >= heads[allowed].max() - _SLACK * size.max()
+    return allowed, not bool(allowed.all())
+
+
+def _shown(boxes: Boxes, faces: Boxes) -> Boxes:
+    """(F, N) the share of each face that each crop shows."""
+    found = np.asarray(faces, dtype=float).reshape(-1, 1, 4)
     width = np.minimum(found[..., 2], boxes[:, 2]) - np.maximum(found[..., 0], boxes[:, 0])
     height = np.minimum(found[..., 3], boxes[:, 3]) - np.maximum(found[..., 1], boxes[:, 1])
-    shown = width.clip(0) * height.clip(0)  # (F, N)
     area = (found[..., 2] - found[..., 0]) * (found[..., 3] - found[..., 1])
-    is_cut = (shown > _FACE_CUT * area) & (shown < (1 - _FACE_CUT) * area)
-    return is_cut.sum(axis=0), np.where(is_cut, area - shown, 0).sum(axis=0)
+    return np.asarray(width.clip(0) * height.clip(0) / np.maximum(area, 1))
 
 
-def _least_cut(cut: Boxes, lost: Boxes) -> Boxes:
-    """(N,) bool: the crops that cut no face, or where there is none, those that lose least of them."""
-    if (cut == 0).any():
-        return np.asarray(cut == 0)
-    return np.asarray(lost <= lost.min() + 1e-9)
+def _cut(boxes: Boxes, faces: Sequence[Box]) -> Boxes:
+    """(F, N) bool: the crop shows a part of the face only."""
+    shown = _shown(boxes, np.asarray(faces, dtype=float).reshape(-1, 4))
+    return np.asarray((shown > _SLACK) & (shown < 1 - _SLACK))
 
 
-def _faces_in_words(box: Box, faces: Sequence[Box], cut: int, *, moved_for_them: bool) -> str:
+def _heads(faces: Sequence[Box], size: tuple[float, float]) -> Boxes:
+    """(F, 4) the faces with hair and chin, within the photo."""
+    found = np.asarray(faces, dtype=float).reshape(-1, 4)
+    width, height = found[:, 2:3] - found[:, :1], found[:, 3:] - found[:, 1:2]
+    sides = np.concatenate([width, height, width, height], axis=1) * _HEAD
+    grown = found + sides * [-1, -1, 1, 1]
+    return np.asarray(np.clip(grown, 0, [*size, *size]))
+
+
+def _of_faces(box: Box, faces: Sequence[Box], cut: int, *, moved: bool) -> str:
+    count = int((_shown(np.array([box]), np.asarray(faces, dtype=float)) > 1 - _SLACK).sum())
+    what = "the face" if len(faces) == 1 else "both faces" if count == len(faces) == 2 else f"all {count} faces"
     if cut:
-        return "no place for it leaves every face whole: this one cuts least of them"
-    what = "the face" if len(faces) == 1 else "every face"
-    return f"moved to keep {what} whole" if moved_for_them else "cuts no face"
+        return "it cannot be moved so that no face is cut: this place cuts least"
+    if count < len(faces):
+        what = "no face" if not count else f"{count} of {len(faces)} faces"
+        return f"shows {what}, and cuts none"
+    return f"moved to keep {what} whole" if moved else f"keeps {what} whole"
 
 
 def _shares(boxes: Boxes, size: Size) -> Boxes:

@@ -3,6 +3,7 @@
 The score does not choose: it is information. See `popscore.insight.framing` for what does.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from popscore.models import load_model
 from popscore.models.preprocess import Box, to_input
 from popscore.models.session import Prediction
 from popscore.models.spec import Json
+from popscore.people.faces import detect
 from popscore.photos import decode
 from popscore.photos.faults import fault
 from popscore.photos.sources import NamedPhoto, PhotoSource, named
@@ -200,9 +202,16 @@ def _look(pixels: Image.Image, scorer: Scorer) -> tuple[float, Framing]:
     return seen.score if same else scorer.predict(pixels).score, Framing(seen.features)
 
 
-def _faces(_pixels: Image.Image, _size: tuple[int, int]) -> list[Box]:
-    """Faces in pixels of the whole photo. The one place where the detector is asked."""
-    return []
+def _faces(pixels: Image.Image, size: tuple[int, int]) -> list[Box]:
+    """Faces in pixels of the whole photo."""
+    across, down = size[0] / pixels.width, size[1] / pixels.height
+    found = []
+    for face in detect(pixels):
+        left, top, right, bottom = face.box
+        found.append(
+            (math.floor(left * across), math.floor(top * down), math.ceil(right * across), math.ceil(bottom * down))
+        )
+    return found
 
 
 def _check_size(found: Found, aspect: Aspect, size: tuple[int, int], photo: NamedPhoto) -> None:
