@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from popscore.insight.aspects import Aspect, largest
 from popscore.insight.framing import Boxes, Framing
 from popscore.models.preprocess import Box
 
 Size = tuple[int, int]
+Bools = npt.NDArray[np.bool_]
 
 # Positions that are tried along the side where the crop has room: a step is a twentieth of a cell of the map or less.
 _POSITIONS = 161
@@ -54,7 +56,6 @@ def best_crop(aspect: Aspect, size: Size, framing: Framing, faces: Sequence[Box]
     if aspect.ratio is None:
         return _free(size, framing, faces)
     width, height = largest(aspect.ratio, size)
-    shape = f"largest {aspect.text} that fits"
     if (width, height) == size:
         return Found((0, 0, *size), f"the photo is {aspect.text} already", 0)
     room = size[0] - width, size[1] - height
@@ -87,7 +88,8 @@ def _free(size: Size, framing: Framing, faces: Sequence[Box]) -> Found:
     boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
     whole = (boxes == [0, 0, *size]).all(axis=1)
     expected = framing.expected_overlap(_shares(boxes, size), whole=True)
-    expected[~(_shown(boxes, _heads(faces, size)) > 1 - _SLACK).all(axis=0) & ~whole] = -np.inf
+    heads_whole = (_shown(boxes, _heads(faces, size)) > 1 - _SLACK).all(axis=0)
+    expected[np.logical_not(heads_whole | whole)] = -np.inf
     chosen = int(np.argmax(expected))
     if expected[chosen] - expected[whole].max() < _LEAST_GAIN:
         return Found((0, 0, *size), "the whole photo: no edge of it is clearly better left out", 0)
@@ -113,7 +115,7 @@ def _place(moved: float, along: int) -> str:
 # --- faces ------------------------------------------------------------------------------------------
 
 
-def _with_faces(boxes: Boxes, faces: Sequence[Box]) -> tuple[Boxes, bool]:
+def _with_faces(boxes: Boxes, faces: Sequence[Box]) -> tuple[Bools, bool]:
     """(N,) bool: the crops that treat faces best; and whether that leaves some out.
 
     First of all no face is cut, then as much as can be of the faces is shown (those in the background do not
@@ -144,7 +146,7 @@ def _shown(boxes: Boxes, faces: Boxes) -> Boxes:
     return np.asarray(width.clip(0) * height.clip(0) / np.maximum(area, 1))
 
 
-def _cut(boxes: Boxes, faces: Sequence[Box]) -> Boxes:
+def _cut(boxes: Boxes, faces: Sequence[Box]) -> Bools:
     """(F, N) bool: the crop shows a part of the face only."""
     shown = _shown(boxes, np.asarray(faces, dtype=float).reshape(-1, 4))
     return np.asarray((shown > _SLACK) & (shown < 1 - _SLACK))

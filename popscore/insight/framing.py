@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +129,7 @@ class Framing:
 def layer_energies(features: npt.NDArray[np.floating]) -> Floats:
     """(6, rows, columns) mean square over the channels of each layer and of all, each with a mean of 1."""
     squares = np.square(features, dtype=np.float64)
-    layers = [squares[start:end].mean(axis=0) for start, end in zip(LAYERS[:-1], LAYERS[1:], strict=True)]
+    layers = [squares[start:end].mean(axis=0) for start, end in pairwise(LAYERS)]
     found = np.stack([*layers, squares.mean(axis=0)])
     return np.asarray(found / np.maximum(found.mean(axis=(1, 2), keepdims=True), 1e-12))
 

@@ -184,13 +184,15 @@ def _print_overlaps(views: Sequence[View], rules: dict[str, Rule]) -> None:
         half = (box[2:] - box[:2]) / 2
         centred.append(_overlap(np.concatenate([0.5 - half, 0.5 + half]), view.drawn))
     trimmed = np.mean([_areas(box[np.newaxis])[0] < 0.999 for box in free])
-    print(
-        f"\nfree shape, overlap: popscore {_mean_with_interval(offered)}, of its size in the middle {np.mean(centred):.4f}, "
-    )
-    print(f"the whole photo {np.mean(whole):.4f}; popscore trims {trimmed:.0%} of the photos,")
-    print(
-        f"and gains {_mean_with_interval(np.subtract(offered, centred))} on the middle, {_mean_with_interval(np.subtract(offered, whole))} on the whole photo"
-    )
+    print(f"\nfree shape: popscore trims {trimmed:.0%} of the photos")
+    for name, values in {
+        "overlap, popscore": offered,
+        "the whole photo": whole,
+        "of its size, in the middle": centred,
+        "popscore less the whole": np.subtract(offered, whole),
+        "popscore less the middle": np.subtract(offered, centred),
+    }.items():
+        print(f"{name:28} {_mean_with_interval(values)}")
 
 
 def _slides(view: View, shape: str) -> Floats:

@@ -16,6 +16,7 @@ import argparse
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,7 @@ def main() -> None:
     photos = [Path(photo) for photo in sorted(find_photos([options.photos]).photos)]
     found = fit(look(photos, model))
     with replacing(options.out) as file:
-        np.savez_compressed(file, **found, model_sha256=np.array(model.info.sha256))
+        np.savez_compressed(file, allow_pickle=False, model_sha256=np.array(model.info.sha256), **found)
     print(f"{options.out}: SHA-256 {hashlib.sha256(options.out.read_bytes()).hexdigest()}")
 
 
@@ -103,7 +104,7 @@ def _features(pixels: Image.Image, box: Box, model: LoadedModel) -> Halves:
     return found.astype(np.float16)
 
 
-def fit(looks: Looks) -> dict[str, npt.NDArray[np.float32]]:
+def fit(looks: Looks) -> dict[str, Any]:
     """The arrays of `popscore.insight.framing.Weights`, but for the hash of the model."""
     mean, deviation, components = _components(looks)
     frames = _maps(looks.frames, mean, deviation, components)
