@@ -58,7 +58,12 @@ def main() -> None:
     for _ in range(_PARTS):
         side = rng.uniform(0.4, 1)
         left, top = rng.uniform(0, 1 - side), rng.uniform(0, 1 - side)
-        boxes.append([round(share * length) for share, length in zip((left, top, left + side, top + side), size * 2)])
+        boxes.append(
+            [
+                round(share * length)
+                for share, length in zip((left, top, left + side, top + side), size * 2, strict=True)
+            ]
+        )
     prepared = to_input(decoded.pixels, model.info.spec)
 
     def cut_out() -> None:
