@@ -40,7 +40,7 @@ _SIDES = (0.5, 0.6, 0.7, 0.8)  # of the crops of a pair, as shares of the cut's
 _CLEARLY_NEARER = 0.02
 _COMPONENTS = 96  # of the features; they hold 47 % of the variance
 _CELLS = 12_000  # that the components are found in
-# Chosen in five folds that keep the photos of a theme together, between .01 and 1; see LOG.md.
+# Chosen in five folds that keep the photos of a theme together, between .001 and 1; see LOG.md.
 _CONTENT_PENALTY, _CONTRAST_PENALTY = 0.1, 1.0
 _ALL = np.array([[0.0, 0, 1, 1]])
 
