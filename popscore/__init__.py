@@ -33,10 +33,11 @@ from popscore.settings import Settings
 
 if TYPE_CHECKING:
     from popscore.insight.card import Card, share_card
+    from popscore.insight.crops import Crop, Crops, best_crops
     from popscore.insight.edits import Edit
+    from popscore.insight.trials import WhatIf, what_if
     from popscore.insight.facts import PhotoFacts, facts
     from popscore.insight.maps import Contributions, ScoreMap, explain
-    from popscore.insight.trials import WhatIf, what_if
     from popscore.people.find import PhotoFaces, SeenFace, find_faces
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
@@ -47,6 +48,8 @@ __all__ = [
     "Card",
     "Comparison",
     "Contributions",
+    "Crop",
+    "Crops",
     "Edit",
     "FailedPhoto",
     "FramePoint",
@@ -76,6 +79,7 @@ __all__ = [
     "VideoRanking",
     "VideoTooLarge",
     "WhatIf",
+    "best_crops",
     "compare_images",
     "explain",
     "facts",
@@ -93,6 +97,7 @@ __all__ = [
 # Imported when first asked for: PyAV alone costs 60 ms of a cold start.
 _HOMES = {
     "popscore.insight.card": ("Card", "share_card"),
+    "popscore.insight.crops": ("Crop", "Crops", "best_crops"),
     "popscore.insight.edits": ("Edit",),
     "popscore.insight.trials": ("WhatIf", "what_if"),
     "popscore.insight.facts": ("PhotoFacts", "facts"),

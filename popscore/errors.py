@@ -49,6 +49,10 @@ class NothingToRank(PopscoreError, LookupError):
     """No photo has a score, so none of them is the best."""
 
 
+class CropRefused(PopscoreError, ValueError):
+    """A crop does not lie in its photo, or the photo is too small for a crop of that shape."""
+
+
 class NoPhotosFound(PopscoreError, FileNotFoundError):
     """A folder without photos, or a pattern that matches nothing."""
 

@@ -45,6 +45,18 @@ def check_target(path: Path, *, photos: bool = False) -> None:
         raise failure(name, error) from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder that results go to, before any work is done.
+
+    Raises:
+        ExportFailed: it cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise failure(shortened(folder.name or str(folder)), error) from error
+
+
 @contextlib.contextmanager
 def replacing(path: Path, *, photos: bool = False) -> Iterator[BinaryIO]:
     """Write a file that takes its place only when it is whole and on the disk.

@@ -42,11 +42,13 @@ class Prediction:
         activation_map: (rows, columns) what each part of the picture adds to the score; their mean is the score.
             None where it was not asked for, or the model has none.
         embedding: (C,) what the model sees in the picture; None likewise.
+        features: (C, rows, columns) what the model sees in each part of the picture; None likewise.
     """
 
     score: float
     activation_map: Floats | None = None
     embedding: Floats | None = None
+    features: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -78,24 +80,34 @@ class ScoringSession:
         """The model can say what it sees in a picture."""
         return self.network.output(EMBEDDING_OUTPUT) is not None
 
-    def predict(self, photo: Input, *, activation_map: bool = False, embedding: bool = False) -> Prediction:
+    def predict(
+        self, photo: Input, *, activation_map: bool = False, embedding: bool = False, features: bool = False
+    ) -> Prediction:
         """Score one photo.
 
         One photo at a time, always: a fixed batch of 1 must work, and on a CPU a larger batch is not faster.
 
         Args:
             photo: (1, 3, H, W) float32, see `preprocess.to_input`.
-            activation_map, embedding: give these too, where the model has them.
+            activation_map, embedding, features: give these too, where the model has them.
 
         Raises:
             ScoringFailed: the model stopped, or its answer is not what it must be.
         """
-        return self._run(photo, self.map_output if activation_map and self.has_map else None, embedding=embedding)
+        return self._run(
+            photo,
+            self.map_output if activation_map and self.has_map else None,
+            embedding=embedding,
+            features=features,
+        )
 
-    def _run(self, photo: Input, map_output: str | None, *, embedding: bool = False) -> Prediction:
+    def _run(
+        self, photo: Input, map_output: str | None, *, embedding: bool = False, features: bool = False
+    ) -> Prediction:
         wanted = [self.score_output]
         wanted += [map_output] if map_output is not None else []
         wanted += [EMBEDDING_OUTPUT] if embedding and self.has_embedding else []
+        wanted += [FEATURES_OUTPUT] if features and self.network.output(FEATURES_OUTPUT) is not None else []
         try:
             found = self.network.run({self.input_name: photo}, wanted)
         except ScoringFailed as error:
@@ -107,6 +119,7 @@ class ScoringSession:
             float(score[0]),
             self._one(None if map_output is None else found[map_output], 2, "activation map"),
             self._one(found.get(EMBEDDING_OUTPUT), 1, "embedding"),
+            self._one(found.get(FEATURES_OUTPUT), 3, "features"),
         )
 
     def scores(self, photos: Input, *, at_once: int = 1) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from popscore.errors import ExportFailed, InvalidSetting, UnreadableVideo, VideoTooLarge
+from popscore.files.atomic import make_folder
 from popscore.foreign_text import shortened
 from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, competition_ranks
@@ -22,7 +23,7 @@ from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video.decoding.frames import Frame, Size
 from popscore.video.decoding.opening import open_video
 from popscore.video.decoding.video import Stop, Video, VideoLimits, clock
-from popscore.video.export import ContactSheet, frame_name, make_folder, sheet_name, single_name, write_frame
+from popscore.video.export import ContactSheet, frame_name, sheet_name, single_name, write_frame
 from popscore.video.kept import KeptFrames
 from popscore.video.moments import ScoredFrame, faults, moments, quality
 from popscore.video.results import FramePoint, RankedFrame, VideoRanking

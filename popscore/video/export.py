@@ -6,26 +6,14 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from popscore.files.atomic import failure, replacing
-from popscore.foreign_text import file_stem, shortened
+from popscore.files.atomic import replacing
+from popscore.foreign_text import file_stem
 
 _QUALITY = 95
 _SHEET_QUALITY = 90
 _CELL, _GAP, _CAPTION = 480, 12, 30  # pixels of the contact sheet
 _FONT_SIZE = 18
 _PAPER, _INK = "#ffffff", "#202020"
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder that the frames go to, before any work is done.
-
-    Raises:
-        ExportFailed: it cannot be made, or is a file.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise failure(shortened(folder.name or str(folder)), error) from error
 
 
 def frame_name(video: str, rank: int, time_s: float, score: float) -> str:
