@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from popscore.insight.card import Card, share_card
     from popscore.insight.crops import Crop, Crops, best_crops
     from popscore.insight.edits import Edit
-    from popscore.insight.trials import WhatIf, what_if
     from popscore.insight.facts import PhotoFacts, facts
     from popscore.insight.maps import Contributions, ScoreMap, explain
+    from popscore.insight.trials import WhatIf, what_if
     from popscore.people.find import PhotoFaces, SeenFace, find_faces
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 

@@ -56,6 +56,8 @@ def test_the_command_line_snippet_runs(folder: Path) -> None:
     assert '"accuracy"' in out
     assert (folder / "best.zip").is_file()
     assert list((folder / "covers").glob("*.jpg"))
+    assert (folder / "why.png").is_file() and (folder / "card.png").is_file()
+    assert len(list((folder / "crops").iterdir())) == 2
 
 
 def test_the_python_snippet_runs(folder: Path) -> None:
