@@ -1,6 +1,6 @@
 """The public endpoints: what gradio_client, curl and MCP clients call. Their docstrings are what these are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -8,10 +8,13 @@ from gradio.components import Component
 
 from popscore.gallery.comparison import compare_images
 from popscore.gallery.ranking import rank_images
+from popscore.insight.aspects import ASPECTS
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.address_blocks import video_input
 from popscore.ui.kit.asker import current_asker
+from popscore.ui.kit.downloads import download_folder
+from popscore.ui.kit.looks import CARD_NAME
 from popscore.ui.kit.messages import refusal, told_to_clients
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput, photos_input
@@ -19,6 +22,7 @@ from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.uploads import check_count
 from popscore.ui.kit.visits import Visits
 from popscore.video import VideoLimits
+from popscore.workers import looks
 from popscore.workers.tasks import VideoTask
 
 # A photo is scored in 40 ms, and its workers take turns; a gallery and a video keep all of them busy.
@@ -35,7 +39,7 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
     endpoints = Endpoints(door, visits, remembered)
     _add(
         endpoints.score_image,
-        PhotoInput(type="filepath", image_mode=None, label="Photo", visible=False),
+        _photo("Photo"),
         at_once=_PHOTOS_AT_ONCE,
     )
     _add(
@@ -46,8 +50,8 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
     )
     _add(
         endpoints.compare_images,
-        PhotoInput(type="filepath", image_mode=None, label="first", visible=False),
-        PhotoInput(type="filepath", image_mode=None, label="second", visible=False),
+        _photo("first"),
+        _photo("second"),
     )
     _add(
         endpoints.rank_video,
@@ -56,18 +60,45 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
         gr.Checkbox(False, label="fast", visible=False),
         gr.Number(_TOP, label="top_k", precision=0, minimum=1, maximum=50, visible=False),
     )
+    overlay = gr.Image(label="overlay", type="filepath", format="png", visible=False)
+    _add(endpoints.explain_image, _photo("image"), answers=[overlay, _json()])
+    _add(
+        endpoints.best_crops,
+        _photo("image"),
+        gr.Dropdown(
+            ASPECTS, value=list(ASPECTS), multiselect=True, allow_custom_value=True, label="aspects", visible=False
+        ),
+    )
+    _add(endpoints.what_if, _photo("image"))
+    card = gr.Image(label="card", type="filepath", format="png", visible=False)
+    _add(endpoints.share_card, _photo("image"), answers=[card])
+    _add(endpoints.faces, _photo("image"))
     _add(endpoints.model_info)
 
 
-def _add(function: Callable[..., Any], *inputs: Component, at_once: int = _AT_ONCE) -> None:
-    """Offer a function under its own name, as API endpoint and as MCP tool; its answer is JSON.
+def _photo(label: str) -> PhotoInput:
+    return PhotoInput(type="filepath", image_mode=None, label=label, visible=False)
+
+
+def _json() -> gr.JSON:
+    return gr.JSON(label="result", visible=False)
+
+
+def _add(
+    function: Callable[..., Any],
+    *inputs: Component,
+    answers: Sequence[Component] | None = None,
+    at_once: int = _AT_ONCE,
+) -> None:
+    """Offer a function under its own name, as API endpoint and as MCP tool; its answer is JSON, or what `answers` say.
 
     It hangs on a button that is never shown, because the page's own events are private and return HTML.
     gr.api would do without the button, but leaves the result without a label.
     """
-    answer = gr.JSON(label="result", visible=False)
     button = gr.Button(visible=False)
-    button.click(function, list(inputs), answer, api_name=function.__name__, concurrency_limit=at_once)
+    button.click(
+        function, list(inputs), list(answers or [_json()]), api_name=function.__name__, concurrency_limit=at_once
+    )
 
 
 class Endpoints:
@@ -137,6 +168,86 @@ class Endpoints:
         self._visits.uses([first.location, second.location])
         with told_to_clients():
             return compare_images(first, second, scorer=self._door.scorer()).to_json()
+
+    def explain_image(self, image: NamedPhoto | None) -> tuple[str, Json]:
+        """Show where in a photo its score comes from: what raised it, and what lowered it.
+
+        Returns the photo with the map drawn over it, and the result with `grid`: rows of contributions in score units,
+        whose mean plus `base` is the score. `method` says whether it is the model's own map or an occlusion map.
+
+        Args:
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+        """
+        photo = self._one(image)
+        with told_to_clients():
+            path = download_folder(self._visits) / "map.png"
+            found = self._look(looks.draw_map, photo, path)
+            return str(path), {**found, "model": self._door.scorer().model.to_json()}
+
+    def best_crops(self, image: NamedPhoto | None, aspects: list[str]) -> Json:
+        """Find the best crop of a photo for each shape. The score does not choose: it is information.
+
+        Returns the model that answered, and for each shape `box` (left, top, right, bottom in pixels of the upright
+        photo), why it lies there, its score, and the score of the whole photo.
+
+        Args:
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+            aspects: shapes as width:height, or `free` for any.
+        """
+        photo = self._one(image)
+        with told_to_clients():
+            found: Json = self._look(looks.best_crops, photo, list(aspects or ASPECTS))
+            return found
+
+    def what_if(self, image: NamedPhoto | None) -> Json:
+        """Try small edits on a photo, and tell which of them the model scores higher by more than its noise.
+
+        Returns the model that answered, the edits with strength, score and gain, and the score before. It is the
+        model's taste, not advice.
+
+        Args:
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+        """
+        photo = self._one(image)
+        with told_to_clients():
+            found: Json = self._look(looks.what_if, photo)
+            return found
+
+    def share_card(self, image: NamedPhoto | None) -> str:
+        """Make a card to share: 1080 x 1350 pixels with the photo, its score, and its place among others.
+
+        Args:
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+        """
+        photo = self._one(image)
+        with told_to_clients():
+            path = download_folder(self._visits) / CARD_NAME
+            self._look(looks.card, photo, path)
+            return str(path)
+
+    def faces(self, image: NamedPhoto | None) -> Json:
+        """Find every face on a photo, and tell what is seen of each. Nobody is identified.
+
+        Returns for each face its box in pixels of the upright photo, landmarks, size, sharpness, where the head looks,
+        eyes open, closed or not visible, and the probabilities of seven expressions.
+
+        Args:
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+        """
+        photo = self._one(image)
+        with told_to_clients():
+            found: Json = self._look(looks.faces, photo)
+            return found
+
+    def _one(self, image: NamedPhoto | None) -> NamedPhoto:
+        if image is None:
+            raise refusal("There is no photo. Send one as `image`.")
+        self._visits.uses([image.location])
+        return image
+
+    def _look(self, task: Callable[..., Any], photo: NamedPhoto, *arguments: object) -> Any:
+        scorer = self._door.scorer()
+        return self._door.readers.look(scorer, task, photo, *arguments, cancelled=current_asker().gone)
 
     def rank_video(self, video: NamedPhoto | None, every_n: int, fast: bool, top_k: int) -> Json:
         """Find the best frames of a video, best first, by appeal, or by popularity where such a model is in use.

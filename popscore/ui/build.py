@@ -18,6 +18,7 @@ from popscore.ui.hosts import OwnHosts, in_front_of_all
 from popscore.ui.kept_messages import keep_messages
 from popscore.ui.kit.address_blocks import AddressBlocks
 from popscore.ui.kit.assets import shared_scripts, styles
+from popscore.ui.kit.looks import Looks
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.own_folder import OwnFolder
@@ -72,15 +73,16 @@ def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None
     door = ModelDoor(settings)
     visits = Visits(folder or OwnFolder())  # before anything of Gradio is made, which asks where files go
     remembered = RememberedScores()
+    looks = Looks(door, visits)
     demo = Demo(title="popscore", analytics_enabled=False, fill_width=True)
     demo.door, demo.visits, demo.arrivals = door, visits, Arrivals(settings)
     with demo:
         _build_top(door, demo)
         with gr.Tabs(elem_classes="ps-tabs"):
             with gr.Tab("Score"):
-                build_score_tab(door, visits)
+                build_score_tab(door, visits, looks)
             with gr.Tab("Rank"):
-                build_rank_tab(door, visits, remembered)
+                build_rank_tab(door, visits, remembered, looks)
             with gr.Tab("Video"):
                 build_video_tab(door, visits)
         gr.HTML(_FOOT, label="Foot", js_on_load=_OPEN_API_JS)

@@ -32,10 +32,13 @@ _VIDEO_WORKERS, _FRAME_WORKERS = 2, 1
 # Videos take minutes and nobody watches each second of it, so photos go before.
 _LARGE_NICE, _VIDEO_NICE, _FRAME_NICE = 5, 5, 5
 _MOST_FRAMES_WAITING = 16
+# A closer look at one photo takes up to `looks.SECONDS`; these have workers of their own, so that scores do not wait.
+LOOK_SECONDS = 20.0
+_LOOK_NICE, _MOST_LOOKS_WAITING = 5, 32
 
 
 class Readers:
-    """The workers of an app: for photos, for videos, and for single frames. Threads may share it."""
+    """The workers of an app: for photos, for videos, for single frames, and for closer looks. Threads may share it."""
 
     def __init__(self) -> None:
         cpus = usable_cpus()
@@ -43,10 +46,11 @@ class Readers:
         self.large = Pool(cpus, nice=_LARGE_NICE)
         self.videos = Pool(_VIDEO_WORKERS, nice=_VIDEO_NICE)
         self.frames = Pool(_FRAME_WORKERS, nice=_FRAME_NICE, most_waiting=_MOST_FRAMES_WAITING)
+        self.looks = Pool(cpus, nice=_LOOK_NICE, most_waiting=_MOST_LOOKS_WAITING)
 
     def close(self) -> None:
         """End all workers."""
-        for pool in (self.photos, self.large, self.videos, self.frames):
+        for pool in (self.photos, self.large, self.videos, self.frames, self.looks):
             pool.close()
 
     def preview(
@@ -88,6 +92,35 @@ class Readers:
             if most == limits.max_decoded_pixels:
                 raise
         return ask(self.large, limits)
+
+    def look(
+        self,
+        scorer: "IsolatedScorer",
+        task: Callable[..., Read],
+        photo: NamedPhoto,
+        *arguments: object,
+        cancelled: Cancelled | None = None,
+    ) -> Read:
+        """Have a closer look at a photo.
+
+        Args:
+            scorer: gives the model and the limits.
+            task: of `popscore.workers.looks`.
+            photo: a file.
+            arguments: what the task gets behind the name of the photo.
+            cancelled: asked often; once it answers True the look is given up.
+
+        Raises:
+            UnreadableImage: also where the worker gave up, or was told to.
+            PopscoreError: what the task raised, or too many wait already.
+        """
+        with _told(photo.short_name, UnreadableImage):
+            return self.looks.call(
+                task,
+                (scorer.file, scorer.limits, photo.location, photo.name, *arguments),
+                seconds=LOOK_SECONDS,
+                cancelled=cancelled,
+            )
 
     def rank_video(
         self,
@@ -168,7 +201,7 @@ class IsolatedScorer(Scorer):
         super().__init__(model, limits=limits)
         self.file = tasks.ScorerFile(model.location, model.info)
         self._readers = readers
-        for pool in (readers.photos, readers.large, readers.videos):
+        for pool in (readers.photos, readers.large, readers.videos, readers.looks):
             pool.first = (tasks.make_scorer, (self.file,))
 
     def candidate(self, photo: PhotoSource | NamedPhoto) -> Candidate:

@@ -57,7 +57,7 @@ def make_scorer(_: Report, scorer: ScorerFile) -> None:
 
 def score_photo(_: Report, scorer: ScorerFile, limits: ImageLimits, path: Path, name: str) -> Content:
     """Score a photo, see `Scorer.content`."""
-    return Scorer(_model(scorer), limits=limits).content(NamedPhoto(path, name))
+    return scorer_of(scorer, limits).content(NamedPhoto(path, name))
 
 
 def show_photo(_: Report, path: Path, name: str, side: int, limits: ImageLimits) -> bytes:
@@ -101,6 +101,11 @@ def _small(result: RankedFrame, side: int) -> bytes | None:
     with Image.open(result.image) as image:
         image.draft("RGB", (side, side))
         return previews.as_webp(previews.fitted(image.convert("RGB"), side))
+
+
+def scorer_of(file: ScorerFile, limits: ImageLimits) -> Scorer:
+    """The worker's own scorer."""
+    return Scorer(_model(file), limits=limits)
 
 
 _loaded: list[tuple[ScorerFile, LoadedModel]] = []

@@ -121,6 +121,54 @@ def test_compare_images_gives_what_the_package_gives(client: Client, photos: dic
         client.predict(first=handle_file(str(a)), second=None, api_name="/compare_images")
 
 
+def test_explain_image_gives_what_the_package_gives(client: Client, cat: Path) -> None:
+    overlay, answer = client.predict(image=handle_file(str(cat)), api_name="/explain_image")
+    scorer = popscore.load_scorer(Settings())
+    expected = popscore.explain(popscore.NamedPhoto(cat, cat.name), scorer=scorer)
+    assert answer == {**expected.to_json(), "model": scorer.model.to_json()}
+    with Image.open(overlay) as picture:
+        assert picture.format == "PNG" and min(picture.size) >= 300
+    with pytest.raises(AppError, match="There is no photo"):
+        client.predict(image=None, api_name="/explain_image")
+
+
+def test_best_crops_gives_what_the_package_gives(client: Client, cat: Path) -> None:
+    scorer = popscore.load_scorer(Settings())
+    photo = popscore.NamedPhoto(cat, cat.name)
+    answer = client.predict(image=handle_file(str(cat)), aspects=["4:5", "free"], api_name="/best_crops")
+    assert answer == popscore.best_crops(photo, aspects=["4:5", "free"], scorer=scorer).to_json()
+    assert len(client.predict(image=handle_file(str(cat)), api_name="/best_crops")["results"]) == 5
+    for aspect in ("0:1", "abc", "1:99"):
+        with pytest.raises(AppError, match=aspect):
+            client.predict(image=handle_file(str(cat)), aspects=[aspect], api_name="/best_crops")
+
+
+def test_what_if_gives_what_the_package_gives(client: Client, cat: Path) -> None:
+    answer = client.predict(image=handle_file(str(cat)), api_name="/what_if")
+    photo = popscore.NamedPhoto(cat, cat.name)
+    assert answer == popscore.what_if(photo, scorer=popscore.load_scorer(Settings())).to_json()
+
+
+def test_share_card_gives_a_card_without_what_the_file_says(client: Client, cat: Path) -> None:
+    with Image.open(client.predict(image=handle_file(str(cat)), api_name="/share_card")) as card:
+        assert (card.format, card.size) == ("PNG", (1080, 1350))
+
+
+def test_faces_gives_what_the_package_gives(client: Client, photos: dict[str, Path]) -> None:
+    photo = photos["astronaut"]
+    answer = client.predict(image=handle_file(str(photo)), api_name="/faces")
+    assert answer["results"] == [popscore.find_faces(popscore.NamedPhoto(photo, photo.name)).to_json()]
+    assert len(answer["results"][0]["faces"]) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["explain_image", "best_crops", "what_if", "share_card", "faces"])
+def test_a_closer_look_at_a_bad_file_gives_its_reason(client: Client, cat: Path, tmp_path: Path, endpoint: str) -> None:
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(cat.read_bytes()[:5000])
+    with pytest.raises(AppError, match=r"cut\.png could not be read"):
+        client.predict(image=handle_file(str(cut)), api_name=f"/{endpoint}")
+
+
 def test_rank_video_gives_what_the_package_gives(client: Client, clip: Path) -> None:
     ranking = popscore.rank_video(clip, scorer=popscore.load_scorer(Settings()), every=10, top=2, name=clip.name)
     answer = client.predict(video=handle_file(str(clip)), every_n=10, fast=False, top_k=2, api_name="/rank_video")
@@ -249,6 +297,11 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
         "/rank_images",
         "/compare_images",
         "/rank_video",
+        "/explain_image",
+        "/best_crops",
+        "/what_if",
+        "/share_card",
+        "/faces",
         "/model_info",
     }
     assert described["unnamed_endpoints"] == {}
@@ -273,7 +326,8 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             return tools, await session.call_tool("model_info", {}), scored, ranked
 
     tools, model, scored, ranked = run_async(talk)
-    assert set(tools) == {"score_image", "rank_images", "compare_images", "rank_video", "model_info"}
+    looks = {"explain_image", "best_crops", "what_if", "share_card", "faces"}
+    assert set(tools) == looks | {"score_image", "rank_images", "compare_images", "rank_video", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
     for tool, sent in (("score_image", "image"), ("rank_images", "files"), ("rank_video", "video")):

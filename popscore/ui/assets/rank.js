@@ -44,6 +44,16 @@ async function largeOf(photo) {
   if (photo.copy && (photo.small || !photo.whole)) return local(`copy ${photo.id}`, photo.copy);
   return (await fromServer(photo, limits.large)) || smallOf(photo);
 }
+// The upload of a photo in full size, which is sent only where that is needed.
+async function originalOf(photo) {
+  if (photo.whole) return pipeline.sent(photo);
+  if (photo.original) return photo.original;
+  const final = (words) => Object.assign(new Error(words), {final: true});
+  if (!photo.file) throw final(`The original of ${photo.name} is needed, because the page was opened again. Add it again, under More.`);
+  if (photo.file.size > limits.bytes) throw final(`${photo.name} is too large: the limit is ${Math.round(limits.bytes / 1e6)} MB. Save it smaller.`);
+  photo.original = await popscore.sendFile(photo.file);
+  return photo.original;
+}
 function pictureOf(photo, image) {
   smallOf(photo).then((address) => {
     if (address) image.src = address;
@@ -105,7 +115,7 @@ async function bring(found) {
 }
 
 const unread = (photo) => !photo.result && !photo.error && (photo.file || photo.copy);
-const record = ({file, copy, small, sent, ...rest}) => rest;
+const record = ({file, copy, small, sent, original, ...rest}) => rest;
 const keep = (photos) => saved.photos(photos.map(record));
 const keepPage = () => saved.page({
   model: state.model, burst: state.burst, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
@@ -138,7 +148,6 @@ const pipeline = popscore.pipeline({
 
 // Another model answers by now: what the earlier one has said is forgotten.
 function scoredBy(model) {
-  state.noise = model.noise;
   if (state.model && state.model !== model.sha256) {
     for (const photo of shots.all()) if (photo.result && photo.model !== model.sha256) photo.result = null;
     views.forget();
@@ -326,7 +335,8 @@ function drawSummary() {
 // --- what a person does ------------------------------------------------------------------------
 
 const views = popscore.photoViews({
-  find, shots, grid, server, listed, draw, decide, change, pick, largeOf, smallOf,
+  find, shots, grid, server, listed, draw, decide, change, pick, largeOf, smallOf, originalOf,
+  sentOf: pipeline.sent,
   model: () => state.model,
   unpick() { state.picked = []; draw(); },
 });
@@ -545,6 +555,8 @@ act({
   join: () => join(views.shown),
   better: (one) => views.better(Number(one.dataset.at)),
   settle: views.settle,
+  look: (one) => views.lookAt(one.dataset.view),
+  maps: views.toggleMaps,
   unpick: () => { state.picked = []; draw(); },
   close: (one) => one.closest('dialog').close(),
 });

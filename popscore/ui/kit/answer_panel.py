@@ -6,6 +6,7 @@ from popscore.models.spec import ModelInfo
 from popscore.results import ScoredPhoto
 from popscore.ui.kit.explanation import explanation
 from popscore.ui.kit.messages import sentence
+from popscore.ui.kit.page_parts import looks_row
 
 
 def empty_panel() -> str:
@@ -34,10 +35,10 @@ def error_panel(error: PopscoreError) -> str:
 
 
 def result_panel(photo: ScoredPhoto, info: ModelInfo) -> str:
-    """The score with its word, its place among others, and what it means."""
+    """The score with its word, its place among others, and what it means; and what can be looked at."""
     name = in_html(photo.file)
     file = f'<p class="ps-file" title="{name}"><span>{name}</span> {photo.width} x {photo.height}</p>'
-    return _panel("result", file + "".join(explanation(photo, info)))
+    return _panel("result", file + "".join(explanation(photo, info)) + looks_row())
 
 
 def _panel(state: str, inside: str) -> str:

@@ -5,11 +5,20 @@ from importlib.resources import files
 
 from popscore.ui.kit.band_chart import page_bands
 
-_STYLES = ("kit.css", "parts.css", "score.css", "rank.css", "video.css")
+_STYLES = ("kit.css", "parts.css", "look.css", "score.css", "rank.css", "video.css")
 # Each adds to window.popscore; a later one may use what an earlier one has added.
 _SHARED_SCRIPTS = (
     *("parts.js", "bands.js", "files.js", "pictures.js", "saved.js", "shots.js", "shrink.js", "pipeline.js", "zoom.js"),
-    *("grid.js", "photo_views.js", "exports.js"),
+    *(
+        "look.js",
+        "look_why.js",
+        "look_crop.js",
+        "look_try.js",
+        "look_more.js",
+        "grid.js",
+        "photo_views.js",
+        "exports.js",
+    ),
 )
 # A library that other people wrote; the page loads it when it first makes a ZIP. Licence beside it.
 _ZIP_LIBRARY = "vendor/client-zip.js"

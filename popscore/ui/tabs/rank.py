@@ -24,6 +24,7 @@ from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.downloads import download_folder, offered
 from popscore.ui.kit.explanation import explanation
+from popscore.ui.kit.looks import Looks
 from popscore.ui.kit.messages import refusal
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.page_functions import OutOfDate, page_function
@@ -52,11 +53,12 @@ _DOWNLOADS: dict[str, tuple[tuple[str, str], _Writer]] = {
 }
 
 
-def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
+def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores, looks: Looks) -> None:
     """Lay out the tab and wire its events; call inside a gr.Blocks context.
 
     Args:
         remembered: scores of uploads, shared with the endpoints.
+        looks: what a closer look at a photo asks for.
     """
     gallery = Gallery(door, visits, remembered)
     gr.HTML(
@@ -72,6 +74,7 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
             page_function("verdict", gallery.verdict, at_once=4),
             page_function("save", gallery.save, at_once=2),
             page_function("sample", gallery.sample, at_once=4),
+            *looks.page_functions(),
         ],
         label="Rank",
         elem_id="rank",

@@ -14,6 +14,7 @@ from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.answer_panel import empty_panel, error_panel, result_panel, waiting_panel
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.example_photos import example, examples_strip
+from popscore.ui.kit.looks import Looks, example_id, photo_value
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput
 from popscore.ui.kit.previews import preview_if_needed
@@ -24,8 +25,12 @@ _PREVIEW_SIDE = 1600
 _AT_ONCE = 8
 
 
-def build_score_tab(door: ModelDoor, visits: Visits) -> None:
-    """Lay out the tab and wire its events; call inside a gr.Blocks context."""
+def build_score_tab(door: ModelDoor, visits: Visits, looks: Looks) -> None:
+    """Lay out the tab and wire its events; call inside a gr.Blocks context.
+
+    Args:
+        looks: what a closer look at a photo asks for.
+    """
     answers = Answers(door, visits)
     with gr.Row(elem_classes="ps-stage"):
         photo = _photo_area()
@@ -38,14 +43,22 @@ def build_score_tab(door: ModelDoor, visits: Visits) -> None:
             js_on_load=asset("score.js"),
             limits={"bytes": door.settings.max_image_bytes},
         )
+    look = gr.HTML(
+        "",
+        html_template='<section class="ps-look ps-page" aria-label="A closer look" hidden></section>',
+        js_on_load=asset("score_look.js"),
+        server_functions=looks.page_functions(),
+        label="A closer look",
+        elem_id="look",
+    )
     private: dict[str, Any] = {
         "api_visibility": "private",
         "show_progress": "hidden",
         "trigger_mode": "always_last",
         "concurrency_limit": _AT_ONCE,
     }
-    gr.on([photo.input, photo.clear], answers.show_score, photo, [photo, answer], **private)
-    strip.select(answers.show_chosen, None, [photo, answer], **private)
+    gr.on([photo.input, photo.clear], answers.show_score, photo, [photo, answer, look], **private)
+    strip.select(answers.show_chosen, None, [photo, answer, look], **private)
 
 
 def _photo_area() -> PhotoInput:
@@ -64,48 +77,54 @@ def _photo_area() -> PhotoInput:
     )
 
 
+# For the photo area, the panel beside it, and the closer look.
+_Shown = tuple[Any, str | Any, str | Any]
+
+
 class Answers:
-    """What is shown in the photo area and in the panel beside it, in this order."""
+    """What is shown in the photo area, in the panel beside it, and which photo can be looked at: in this order."""
 
     def __init__(self, door: ModelDoor, visits: Visits) -> None:
         self._door, self._visits = door, visits
 
-    def show_score(self, upload: NamedPhoto | None) -> Iterator[tuple[Any, Any]]:
+    def show_score(self, upload: NamedPhoto | None) -> Iterator[_Shown]:
         """Score what was dropped; show a picture of it where the browser cannot show the photo itself."""
         if upload is None:
-            yield gr.skip(), empty_panel()
+            yield gr.skip(), empty_panel(), ""
             return
         self._visits.uses([upload.location])
-        yield gr.skip(), waiting_panel(model_ready=self._door.settled)
+        yield gr.skip(), waiting_panel(model_ready=self._door.settled), ""
         try:
             scorer = self._door.scorer()
-            yield gr.skip(), result_panel(scorer.score(upload), scorer.model)
+            found = scorer.score(upload)
+            yield gr.skip(), result_panel(found, scorer.model), photo_value(found, str(upload.location))
         except PopscoreError as error:
             # What cannot be read cannot be shown; the browser would draw a broken picture.
             unreadable = isinstance(error, (UnreadableImage, ImageTooLarge))
-            yield (None if unreadable else gr.skip()), error_panel(error)
+            yield (None if unreadable else gr.skip()), error_panel(error), ""
             return
         # After the answer, which must not wait for the picture.
         picture = preview_if_needed(upload, _PREVIEW_SIDE, scorer, self._door.readers, self._visits)
         if picture is not None:
-            yield picture, gr.skip()
+            yield picture, gr.skip(), gr.skip()
 
-    def show_chosen(self, event: gr.EventData) -> Iterator[tuple[Any, Any]]:
+    def show_chosen(self, event: gr.EventData) -> Iterator[_Shown]:
         """Score the example that was chosen, or say why a file that the page did not send cannot be scored."""
         chosen = event._data if isinstance(event._data, dict) else {}
         if "refused" in chosen:
-            yield None, error_panel(self._refused(chosen))
+            yield None, error_panel(self._refused(chosen)), ""
             return
         location = example(chosen.get("file"))
         if location is None:
-            yield gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip()
             return
-        yield str(location), waiting_panel(model_ready=self._door.settled)
+        yield str(location), waiting_panel(model_ready=self._door.settled), ""
         try:
             scorer = self._door.scorer()
-            yield gr.skip(), result_panel(scorer.score(NamedPhoto(location, location.name)), scorer.model)
+            found = scorer.score(NamedPhoto(location, location.name))
+            yield gr.skip(), result_panel(found, scorer.model), photo_value(found, example_id(location.name))
         except PopscoreError as error:
-            yield gr.skip(), error_panel(error)
+            yield gr.skip(), error_panel(error), ""
 
     def _refused(self, chosen: Json) -> PopscoreError:
         name = shortened(Path(str(chosen.get("name") or "The file")).name or "The file")

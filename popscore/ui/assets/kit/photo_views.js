@@ -1,12 +1,14 @@
-// A photo in large with the explanation of its score, and two to four photos side by side: the dialogs of a gallery.
+// A photo in large with the explanation of its score, a closer look at it, and two to four photos side by side: the
+// dialogs of a gallery.
 
 // `tab` is what the gallery lends: find, shots, grid, server, model, listed, draw, decide, change, largeOf, smallOf,
-// noise.
+// sentOf, originalOf.
 window.popscore.photoViews = (tab) => {
   const {make, button, chip} = window.popscore;
   const {find, shots} = tab;
   const large = find('.pr-large');
   const versus = find('.pr-versus');
+  const closer = find('.pr-look');
   const explained = new Map(); // id -> promise of the parts of its explanation
   let shown = null; // id of the photo in the large view
   let duel = null; // {sides: [id], waiting: [id], beaten: [id], over}
@@ -14,6 +16,10 @@ window.popscore.photoViews = (tab) => {
 
   const zoom = window.popscore.zoom(large.querySelector('.pr-stage'), {swipe: (by) => step(by)});
   const together = window.popscore.zoom(versus.querySelector('.pr-sides'));
+  const look = window.popscore.look(
+    closer.querySelector('.ps-look'), {server: tab.server, views: ['why', 'crop', 'try', 'facts', 'share']});
+  const maps = new Map(); // id -> promise of where its score comes from
+  let leaving = 0; // steps back in the history that come from here
 
   // --- the large view --------------------------------------------------------------------------------
 
@@ -44,7 +50,8 @@ window.popscore.photoViews = (tab) => {
     history.pushState({popscore: 'view'}, '');
   }
   window.addEventListener('popstate', () => {
-    for (const dialog of [versus, large]) if (dialog.open) dialog.close('back');
+    if (leaving) leaving -= 1;
+    else [closer, versus, large].find((dialog) => dialog.open)?.close('back');
   });
 
   function open(id) {
@@ -125,6 +132,24 @@ window.popscore.photoViews = (tab) => {
     if (large.open && large.querySelector('.pr-advance input').checked) step(1);
   }
 
+  // --- a closer look ---------------------------------------------------------------------------------
+
+  const sourceOf = (photo) => ({
+    key: `${photo.id} ${tab.model()}`, name: photo.name, width: photo.width, height: photo.height, result: photo.result,
+    picture: () => tab.largeOf(photo),
+    sent: () => tab.sentOf(photo),
+    original: () => tab.originalOf(photo),
+    lost() { photo.sent = photo.original = null; },
+  });
+
+  function lookAt(view) {
+    const photo = shown && shots.get(shown);
+    if (!photo?.result) return;
+    closer.querySelector('.pr-name').textContent = photo.name;
+    enter(closer);
+    look.open(sourceOf(photo), view);
+  }
+
   // --- side by side ----------------------------------------------------------------------------------
 
   function sideOf(photo, at) {
@@ -150,11 +175,45 @@ window.popscore.photoViews = (tab) => {
       sides.replaceChildren(...duel.sides.map((id, at) => sideOf(shots.get(id), at)));
       together.draw();
       judge();
+      drawMaps();
     }
     for (const one of versus.querySelectorAll('[data-do=better]')) one.hidden = duel.over;
     versus.querySelector('[data-do=settle]').hidden = !duel.over || !duel.beaten.length;
     versus.querySelector('.pr-left').textContent = duel.over
       ? '' : duel.waiting.length ? `${duel.waiting.length} more to come.` : '';
+  }
+
+  // Over each photo where its score comes from, if that is asked for.
+  const mapsAsked = () => versus.querySelector('[data-do=maps]').getAttribute('aria-pressed') === 'true';
+  function drawMaps() {
+    for (const old of versus.querySelectorAll('.pl-fit')) old.remove();
+    if (!mapsAsked()) return;
+    for (const figure of versus.querySelectorAll('figure')) drawMap(figure, shots.get(figure.dataset.id));
+  }
+
+  async function drawMap(figure, photo) {
+    if (!maps.has(photo.id)) {
+      maps.set(photo.id, tab.sentOf(photo).then((id) => tab.server.why({id, name: photo.name})).catch(() => null));
+    }
+    const why = await maps.get(photo.id);
+    if (!why?.grid) {
+      maps.delete(photo.id);
+      return;
+    }
+    const pane = figure.querySelector('.pr-pane');
+    if (!mapsAsked() || pane.querySelector('.pl-fit')) return;
+    const fit = make('div', 'pl-fit');
+    const inside = make('div');
+    inside.style.setProperty('--pl-ratio', photo.width / photo.height);
+    inside.append(window.popscore.mapOver(why));
+    fit.append(inside);
+    pane.append(fit);
+    together.draw();
+  }
+
+  function toggleMaps() {
+    versus.querySelector('[data-do=maps]').setAttribute('aria-pressed', !mapsAsked());
+    drawMaps();
   }
 
   async function judge() {
@@ -201,12 +260,16 @@ window.popscore.photoViews = (tab) => {
     versus.close();
   }
 
-  for (const dialog of [large, versus]) {
+  for (const dialog of [large, versus, closer]) {
     dialog.addEventListener('close', () => {
       if (dialog.open) return; // the event comes late: the view is open again, with another photo
-      if (dialog.returnValue !== 'back' && history.state?.popscore === 'view') history.back();
+      if (dialog.returnValue !== 'back' && history.state?.popscore === 'view') {
+        leaving += 1;
+        history.back();
+      }
       dialog.returnValue = '';
-      if (dialog === versus) {
+      if (dialog === closer) look.close();
+      else if (dialog === versus) {
         duel = null;
         tab.unpick();
       } else {
@@ -233,6 +296,7 @@ window.popscore.photoViews = (tab) => {
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (closer.open) return; // it has keys of its own
       const id = large.open ? shown : event.target.closest('.ps-card')?.dataset.id;
       if (versus.open) {
         if (/^[1-4]$/.test(key)) better(Number(key) - 1);
@@ -256,16 +320,18 @@ window.popscore.photoViews = (tab) => {
   }
 
   return {
-    keys, open, step, draw, compare, better, settle, decided, fullScreen,
+    keys, open, step, draw, compare, better, settle, decided, fullScreen, lookAt, toggleMaps,
     zoom: () => zoom.toggle(),
     get shown() { return large.open ? shown : null; },
     get comparing() { return versus.open; },
     // What was said by another model, or about other photos, is forgotten.
     forget() {
       explained.clear();
+      maps.clear();
+      look.forget();
     },
     close() {
-      for (const dialog of [versus, large]) if (dialog.open) dialog.close();
+      for (const dialog of [closer, versus, large]) if (dialog.open) dialog.close();
     },
   };
 };

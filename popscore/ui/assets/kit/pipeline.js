@@ -166,6 +166,15 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
       return null;
     },
 
+    // The upload of a photo; sends it if the server does not have it.
+    async sent(photo) {
+      if (!photo.sent) {
+        if (!photo.copy) throw Object.assign(new Error(`${photo.name} has to be added again.`), {final: true});
+        await send(photo, {abort: new AbortController()});
+      }
+      return photo.sent;
+    },
+
     stop() {
       if (!going) return;
       going.stopped = true;

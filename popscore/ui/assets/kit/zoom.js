@@ -15,7 +15,7 @@ window.popscore.zoom = (stage, {swipe = () => {}} = {}) => {
     const most = (scale - 1) / 2;
     x = Math.min(most, Math.max(-most, x));
     y = Math.min(most, Math.max(-most, y));
-    for (const image of stage.querySelectorAll('.pr-pane img')) {
+    for (const image of stage.querySelectorAll('.pr-pane > :is(img, .pl-fit)')) {
       image.style.transform = scale === 1 ? '' : `translate(${100 * x}%, ${100 * y}%) scale(${scale})`;
     }
     stage.classList.toggle('pr-close-up', scale > 1);
