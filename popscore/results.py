@@ -67,20 +67,42 @@ class ScoredPhoto:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PeopleSeen:
+    """What was seen of the people on a photo; all None where it could not be read once more.
+
+    Attributes:
+        faces: how many.
+        eyes_closed: faces of which no eye is open and one is closed.
+        face_sharpness: median over the faces, comparable between shots of the same people only; None without faces.
+        face_not_sharp: its faces are far less sharp than those of another shot of its group.
+    """
+
+    faces: int | None = None
+    eyes_closed: int | None = None
+    face_sharpness: float | None = None
+    face_not_sharp: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RankedPhoto(ScoredPhoto):
     """A photo with its score and its place among the others.
 
     Attributes:
         index: which of the photos given it is, from 0; names need not be different.
-        gap: score difference to the next result of the list, at least 0; None for the last result, and for the last
-            one before those with a warning.
+        gap: score difference to the next result of the list, at least 0, which it also is where the next one has the
+            higher score and gives way within their group; None for the last result, and for the last one before those
+            with a warning.
         tier: 1 is best; the scores of a tier differ by no more than the model's noise, each from each, so the order
             within it is not to be trusted. Counted over all photos, those that `top` leaves out too.
         too_close: the gap is within the model's noise, so the order of this photo and the next one is
             not to be trusted.
         group: number of the photo's group of near-duplicates, 1 for the group of the best photo; a photo
             without near-duplicates is a group of its own. None when groups were not asked for.
-        group_best: the photo ranks first in its group, the first one given if several score the same.
+        group_best: the photo leads its group: by score, the first one given if several score the same; or by the rule
+            of `popscore.gallery.moments`, where its shots were measured.
+        group_reason: why the photo stands where it stands within its group, in words; "" for a photo without
+            near-duplicates, None where nothing was measured.
+        people: what was seen of the people on it; None where that was not asked for.
     """
 
     index: int
@@ -89,6 +111,8 @@ class RankedPhoto(ScoredPhoto):
     tier: int
     group: int | None = None
     group_best: bool | None = None
+    group_reason: str | None = None
+    people: PeopleSeen | None = None
 
     def to_json(self) -> Json:
         """The result object of every door that ranks."""
@@ -102,6 +126,13 @@ class RankedPhoto(ScoredPhoto):
         if self.group is not None:
             document["group"] = self.group
             document["group_best"] = self.group_best
+        if self.group_reason is not None:
+            document["group_reason"] = self.group_reason or None
+        if self.people is not None:
+            sharp = self.people.face_sharpness
+            document["faces"] = self.people.faces
+            document["eyes_closed"] = self.people.eyes_closed
+            document["face_sharpness"] = None if sharp is None else round(sharp, 3)
         return document
 
 
@@ -142,8 +173,9 @@ class Ranking:
     """Photos, best first.
 
     Attributes:
-        results: best first; photos of the same score in the order given. All photos, or those that
-            `top` asked for.
+        results: best first; photos of the same score in the order given. Shots of one moment that were measured share
+            among them, by the rule of `popscore.gallery.moments`, the places that their scores give them; ranks and
+            tiers stay those of the scores. All photos, or those that `top` asked for.
         errors: the photos without a score, in the order given.
         noise: score difference up to which the order of two photos is not to be trusted.
         total: photos with a score, shown in `results` or not.

@@ -59,6 +59,14 @@ def warned(warning: str) -> str:
     return f"This picture is {WARNINGS[warning]}: its score means nothing, and it comes after all others."
 
 
+FACE_NOT_SHARP = "face not sharp"
+
+
+def eyes_closed(closed: int | None, faces: int | None) -> str:
+    """`eyes closed: 1 of 4`."""
+    return f"eyes closed: {closed or 0} of {faces or 0}"
+
+
 def every_nth(number: int, what: str) -> str:
     """`every 25th frame`, `every 2nd frame`; of 1 `every frame`."""
     if number == 1:

@@ -26,7 +26,12 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     rank.add_argument("paths", nargs="+", metavar="PATH", help="photos, folders (with all they hold), patterns")
     rank.add_argument("--top", type=whole_number, metavar="K", help="only the K best, also in the files written")
     rank.add_argument(
-        "--group-similar", action="store_true", help="fold near-duplicates under the best; with --top, leave them out"
+        "--group-similar",
+        action="store_true",
+        help="fold near-duplicates under the sharpest and best lit; with --top, leave them out",
+    )
+    rank.add_argument(
+        "--people", action="store_true", help="say how many faces, and whose eyes are closed; reads each photo in full"
     )
     rank.add_argument("--csv", metavar="FILE", help="write the ranking as a table")
     rank.add_argument("--zip", metavar="FILE", help="write the photos themselves, numbered, into an archive")
@@ -69,6 +74,7 @@ def _ranking(options: argparse.Namespace) -> Ranking:
                 scorer=scorer,
                 top=options.top,
                 group_similar=options.group_similar,
+                people=options.people,
                 on_progress=progress.update,
                 cache=cache,
             )
@@ -98,10 +104,23 @@ def _text(ranking: Ranking) -> str:
     for photo in _folded(ranking.results):
         label = colored(f"{photo.label:<9}", photo.color)
         below = "    " if photo.group_best is False else ""
-        remark = f"  ({words.WARNINGS[photo.warning]})" if photo.warning else ""
-        file = f"{below}{printable(photo.file)}{remark}"
+        remarks = "; ".join(_remarks_on(photo))
+        file = f"{below}{printable(photo.file)}{f'  ({remarks})' if remarks else ''}"
         lines.append(f"{photo.rank:>5}  {photo.score:6.2f}  {label}  tier {photo.tier:<3}  {file}\n")
     return "".join(lines)
+
+
+def _remarks_on(photo: RankedPhoto) -> Iterator[str]:
+    """What there is to say about one photo."""
+    if photo.warning:
+        yield words.WARNINGS[photo.warning]
+    closed = words.eyes_closed(photo.people.eyes_closed, photo.people.faces) if photo.people else ""
+    if photo.group_reason and photo.group_reason not in (closed, words.WARNINGS.get(photo.warning or "")):
+        yield photo.group_reason
+    if photo.people and photo.people.eyes_closed:
+        yield closed
+    if photo.people and photo.people.face_not_sharp:
+        yield words.FACE_NOT_SHARP
 
 
 def _remarks(ranking: Ranking) -> Iterator[str]:

@@ -1,13 +1,17 @@
 """The order of photos: ranks, ties, gaps, tiers of what is too close to call, and groups of near-duplicates."""
 
-from collections.abc import Callable, Iterable, Sequence, Sized
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from itertools import pairwise
 
 from popscore.errors import InvalidSetting
+from popscore.gallery import moments
+from popscore.gallery.looking_again import Sources, look_again
 from popscore.models.spec import ModelInfo
+from popscore.people.shots import ShotMeasure
 from popscore.photos import similarity
 from popscore.photos.sources import NamedPhoto, PhotoSource
-from popscore.results import FailedPhoto, RankedPhoto, Ranking, ScoredPhoto, place_key, ranks_of
+from popscore.results import FailedPhoto, PeopleSeen, RankedPhoto, Ranking, ScoredPhoto, place_key, ranks_of
 from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 
 
@@ -17,6 +21,7 @@ def rank_images(
     scorer: Scorer | None = None,
     top: int | None = None,
     group_similar: bool = False,
+    people: bool = False,
     on_progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     cache: ScoreCache | None = None,
@@ -27,16 +32,19 @@ def rank_images(
         photos: paths, bytes, binary file objects or PIL images, with or without names, in any mix and number.
         scorer: by default the one that the environment asks for.
         top: how many results to give; all by default.
-        group_similar: put near-duplicates into groups; with `top`, give the best photo of each of the
-            first groups.
+        group_similar: put near-duplicates into groups. Those that share one are read once more, larger, and put in
+            order by `popscore.gallery.moments`; with `top`, give the best photo of each of the first groups.
+        people: look for faces, and read each photo in full for it: how many, how many with closed eyes, how sharp.
+            In a group, a shot in which somebody blinks does not lead unless somebody does in all.
         on_progress: called after each photo with how many are done, and how many there are if `photos`
-            has a length.
+            has a length; photos that are read once more count once more.
         cancelled: asked after each photo; once it answers True the work stops, and what was scored until
             then is ranked, with `stopped` set.
-        cache: remembers scores from one run to the next.
+        cache: remembers scores from one run to the next. What is measured within groups, and faces, are not remembered.
 
     Returns:
-        The ranking; photos that cannot be read or scored are among its errors.
+        The ranking; photos that cannot be read or scored are among its errors. One that cannot be read a second time
+        keeps its score and its place by score.
 
     Raises:
         InvalidSetting: `top` is below 1, or an environment variable cannot be used.
@@ -45,9 +53,10 @@ def rank_images(
     _check_top(top)
     scorer = scorer or load_scorer()
     total = len(photos) if isinstance(photos, Sized) else None
+    sources = Sources(photos) if group_similar or people else None
     found: list[Candidate | FailedPhoto] = []
     stopped = False
-    candidates = scorer.candidates(photos, cache=cache)
+    candidates = scorer.candidates(photos if sources is None else sources, cache=cache)
     try:
         for candidate in candidates:
             found.append(candidate)
@@ -58,7 +67,22 @@ def rank_images(
                 break
     finally:
         candidates.close()
-    return rank(found, scorer.model, top=top, group_similar=group_similar, stopped=stopped)
+    order = _Order(found, similarity.BURST_S if group_similar else None)
+    measures: dict[int, ShotMeasure] | None = None
+    if sources is not None and not stopped:
+        wanted = order.sides(alone=people)
+        looked = look_again(sources, wanted, scorer, people=people)
+        measures = {}
+        with contextlib.closing(looked):
+            for done, (index, measure) in enumerate(looked, 1):
+                if measure is not None:
+                    measures[index] = measure
+                if on_progress:
+                    on_progress(len(found) + done, len(found) + len(wanted))
+                if cancelled and cancelled():
+                    stopped = done != len(wanted)
+                    break
+    return order.ranking(scorer.model, top=top, stopped=stopped, measures=measures, people=people)
 
 
 def rank(
@@ -69,6 +93,8 @@ def rank(
     group_similar: bool = False,
     stopped: bool = False,
     burst_s: float = similarity.BURST_S,
+    measures: Mapping[int, ShotMeasure] | None = None,
+    people: bool = False,
 ) -> Ranking:
     """Put scored photos in order. Arguments as `rank_images`; nothing is read or scored.
 
@@ -77,57 +103,134 @@ def rank(
 
     Args:
         burst_s: as `similarity.groups`.
+        measures: of photos that share a group, by their place among the candidates, made at the side of their group,
+            see `moments.common_side`. By default the score alone decides within groups too.
+        people: say what the measures know about faces.
 
     Raises:
         InvalidSetting: `top` is below 1.
     """
     _check_top(top)
-    given = list(candidates)
-    scored = [(index, found) for index, found in enumerate(given) if isinstance(found, Candidate)]
-    scored.sort(key=lambda item: place_key(item[1].photo))  # stable: equal scores stay in the order given
-    photos = [candidate.photo for _, candidate in scored]
-    ranks = ranks_of(photos)
-    groups = _groups([candidate for _, candidate in scored], burst_s) if group_similar else None
-    shown = list(range(len(scored)))
-    if groups is not None and top is not None:
-        shown = _firsts(groups)
-    shown, left_out = shown[:top], shown[top:] if top is not None else []
-    noise = model.spec.likely_noise
-    tiers = _tiers(photos, noise)
-    firsts = set(_firsts(groups)) if groups else set()
-    gaps = [_gap(photos[a], photos[b]) for a, b in pairwise(shown)]
-    results = []
-    for place, gap in zip(shown, [*gaps, None], strict=False):
-        index, candidate = scored[place]
-        results.append(
-            RankedPhoto.of(
-                candidate.photo,
-                rank=ranks[place],
-                index=index,
-                gap=gap,
-                too_close=gap is not None and gap <= noise,
-                tier=tiers[place],
-                group=groups[place] if groups else None,
-                group_best=place in firsts if groups else None,
+    order = _Order(list(candidates), burst_s if group_similar else None)
+    return order.ranking(model, top=top, stopped=stopped, measures=measures, people=people)
+
+
+class _Order:
+    """Scored photos by their scores, and their groups.
+
+    Args:
+        given: as scored.
+        burst_s: as `similarity.groups`; None makes no groups.
+    """
+
+    def __init__(self, given: Sequence[Candidate | FailedPhoto], burst_s: float | None) -> None:
+        self._given = given
+        scored = [(index, found) for index, found in enumerate(given) if isinstance(found, Candidate)]
+        scored.sort(key=lambda item: place_key(item[1].photo))  # stable: equal scores stay in the order given
+        self._scored = scored
+        self._photos = [candidate.photo for _, candidate in scored]
+        self._groups = None if burst_s is None else _groups([candidate for _, candidate in scored], burst_s)
+
+    def sides(self, *, alone: bool) -> dict[int, int | None]:
+        """Longer side at which each photo is to be measured, by its place among those given; None is its own.
+
+        Args:
+            alone: the photos without near-duplicates too.
+        """
+        wanted: dict[int, int | None] = {}
+        for members in self._members():
+            if len(members) > 1 or alone:
+                side = moments.common_side([self._photos[place] for place in members]) if len(members) > 1 else None
+                wanted.update({self._scored[place][0]: side for place in members})
+        return wanted
+
+    def _members(self) -> list[list[int]]:
+        """Places of the photos of each group, best score first."""
+        members: dict[int, list[int]] = {}
+        for place in range(len(self._photos)):
+            members.setdefault(self._groups[place] if self._groups else place, []).append(place)
+        return list(members.values())
+
+    def ranking(
+        self,
+        model: ModelInfo,
+        *,
+        top: int | None,
+        stopped: bool,
+        measures: Mapping[int, ShotMeasure] | None,
+        people: bool,
+    ) -> Ranking:
+        """The ranking; arguments as `rank`."""
+        photos, groups, noise = self._photos, self._groups, model.spec.likely_noise
+        ranks, tiers = ranks_of(photos), _tiers(photos, noise)
+        # Which photo stands at each place, and why it stands there within its group.
+        dealt, reasons = list(range(len(photos))), [""] * len(photos)
+        not_sharp: set[int] = set()
+        for members in self._members() if measures is not None else ():
+            known = [measures.get(self._scored[place][0]) for place in members] if measures is not None else []
+            if len(members) > 1:
+                order, why = moments.moment_order(known, [photos[place] for place in members], noise=noise)
+                for place, at in zip(members, order, strict=True):
+                    dealt[place] = members[at]
+                for place, reason, measure in zip(members, why, known, strict=True):
+                    reasons[place] = reason
+                    if measure is not None and moments.face_not_sharp(measure, known):
+                        not_sharp.add(place)
+        firsts = set(_firsts(groups)) if groups else set()
+        shown = list(range(len(photos)))
+        if groups is not None and top is not None:
+            shown = _firsts(groups)
+        shown, left_out = shown[:top], shown[top:] if top is not None else []
+        gaps = [_gap(photos[dealt[a]], photos[dealt[b]]) for a, b in pairwise(shown)]
+        results = []
+        for spot, gap in zip(shown, [*gaps, None], strict=False):
+            place = dealt[spot]
+            index, candidate = self._scored[place]
+            results.append(
+                RankedPhoto.of(
+                    candidate.photo,
+                    rank=ranks[place],
+                    index=index,
+                    gap=gap,
+                    too_close=gap is not None and gap <= noise,
+                    tier=tiers[place],
+                    group=groups[place] if groups else None,
+                    group_best=spot in firsts if groups else None,
+                    group_reason=reasons[place] if groups and measures is not None else None,
+                    people=_seen((measures or {}).get(index), place in not_sharp) if people else None,
+                )
             )
+        return Ranking(
+            model=model,
+            results=results,
+            errors=[found for found in self._given if isinstance(found, FailedPhoto)],
+            noise=noise,
+            total=len(photos),
+            scenes=max(groups, default=0) if groups is not None else None,
+            cut_gap=_gap(photos[dealt[shown[-1]]], photos[dealt[left_out[0]]]) if left_out else None,
+            stopped=stopped,
         )
-    return Ranking(
-        model=model,
-        results=results,
-        errors=[found for found in given if isinstance(found, FailedPhoto)],
-        noise=noise,
-        total=len(scored),
-        scenes=max(groups, default=0) if groups is not None else None,
-        cut_gap=_gap(photos[shown[-1]], photos[left_out[0]]) if left_out else None,
-        stopped=stopped,
+
+
+def _seen(measure: ShotMeasure | None, not_sharp: bool) -> PeopleSeen:
+    if measure is None:
+        return PeopleSeen()
+    return PeopleSeen(
+        faces=measure.faces,
+        eyes_closed=measure.eyes_closed,
+        face_sharpness=measure.face_sharpness,
+        face_not_sharp=not_sharp,
     )
 
 
 def _gap(photo: ScoredPhoto, lower: ScoredPhoto) -> float | None:
-    """Score difference to a photo behind it; None where that one is behind for its warning, not for its score."""
+    """Score difference to a photo behind it; None where that one is behind for its warning, not for its score.
+
+    0 where it is behind in spite of its score.
+    """
     if photo.warning is None and lower.warning is not None:
         return None
-    return photo.score - lower.score
+    return max(0.0, photo.score - lower.score)
 
 
 def _tiers(best_first: Sequence[ScoredPhoto], noise: float) -> list[int]:

@@ -57,6 +57,37 @@ class Light:
     noise: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """Of the parts of a photo, for comparing each with the same part of another shot.
+
+    Attributes:
+        tiles: sharpness of each tile, row by row; None where it is plain.
+        noise: as in `Light`.
+        clipped: share of pixels that are blown or blocked.
+        histogram: (256) pixels of each brightness.
+    """
+
+    tiles: tuple[float | None, ...]
+    noise: float
+    clipped: float
+    histogram: Sequence[int]
+
+
+def details(pixels: Image.Image) -> Details:
+    """Measure the tiles of a photo, mode RGB, each for itself."""
+    grey = pixels.convert("L")
+    noise = _noise(grey)
+    found = [_detail(_cut(grey, tile), noise) for tile in _tiles(grey.size)]
+    histogram = grey.histogram()
+    return Details(
+        tiles=tuple(None if tile is None else float(tile.mean()) for tile in found),
+        noise=noise,
+        clipped=(sum(histogram[: BLOCKED_TO + 1]) + sum(histogram[BLOWN_FROM:])) / (grey.width * grey.height),
+        histogram=histogram,
+    )
+
+
 def light(pixels: Image.Image, *, subject: Sequence[Box] = ()) -> Light:
     """Measure a photo.
 

@@ -2,10 +2,10 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from PIL import Image
 
@@ -19,6 +19,9 @@ from popscore.photos.faults import fault
 from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
 from popscore.results import FailedPhoto, Fault, Outcome, ScoredPhoto, scored_photo
 from popscore.settings import Settings
+
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
 
 # Photos handed to the workers and not yet given out, per worker: a slow one does not stop the others at once.
 _AHEAD = 2
@@ -187,6 +190,27 @@ class Scorer:
             if cache:
                 cache.put(photo.source, content)
         return self._candidate(photo.name, content)
+
+    def look(
+        self,
+        photo: NamedPhoto,
+        task: Callable[Concatenate[NamedPhoto, ImageLimits, Arguments], Found],
+        *arguments: Arguments.args,
+        **named_ones: Arguments.kwargs,
+    ) -> Found:
+        """Have something else found out about a photo, in the place where this scorer reads its photos.
+
+        Args:
+            photo: with its name.
+            task: a function of a module, so that a worker knows it too; gets the photo, the limits and the arguments.
+
+        Returns:
+            What the task returns, which is made of plain values.
+
+        Raises:
+            UnreadableImage, ImageTooLarge: the photo cannot be read.
+        """
+        return task(photo, self.limits, *arguments, **named_ones)
 
     def content(self, photo: NamedPhoto) -> Content:
         """Find out all there is about the content of a photo. Errors as `score`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from popscore.cpus import usable_cpus
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage, UnreadableVideo
@@ -18,6 +18,7 @@ from popscore.workers.worker import NobodyWaits, TaskFailed, TookTooLong, Worker
 
 Cancelled = Callable[[], bool]
 Read = TypeVar("Read")
+Arguments = ParamSpec("Arguments")
 
 # Wall time. The largest photos that the limits allow take 3 s of an idle CPU.
 PHOTO_SECONDS = 20.0
@@ -212,6 +213,31 @@ class IsolatedScorer(Scorer):
     def content(self, photo: NamedPhoto) -> Content:
         """Find out all there is about the content of a photo, when it is its turn. Errors as `Scorer.score`."""
         return self._read(photo, hurry=False)
+
+    def look(
+        self,
+        photo: NamedPhoto,
+        task: Callable[Concatenate[NamedPhoto, ImageLimits, Arguments], Read],
+        *arguments: Arguments.args,
+        **named_ones: Arguments.kwargs,
+    ) -> Read:
+        """Have something else found out about a photo in a worker, when it is its turn. Errors as `Scorer.look`.
+
+        Raises:
+            TypeError: an argument has a name; workers get them by their order.
+        """
+        if named_ones:
+            raise TypeError("arguments of a look have no names")
+        with _told(photo.short_name, UnreadableImage):
+            found: Read = self._readers.read(
+                self.limits,
+                lambda pool, allowed: pool.call(
+                    tasks.look_at,
+                    (task, allowed, photo.location, photo.name, *arguments),
+                    seconds=PHOTO_SECONDS,
+                ),
+            )
+            return found
 
     def _read(self, photo: NamedPhoto, *, hurry: bool) -> Content:
         with _told(photo.short_name, UnreadableImage):

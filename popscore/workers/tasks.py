@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
 from popscore.models.loader import LoadedModel, reopened
-from popscore.models.spec import ModelInfo
+from popscore.models.spec import Json, ModelInfo
 from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.scoring.scorer import Content, Scorer
@@ -16,6 +17,7 @@ from popscore.video.best_frames import save_frame
 from popscore.video.results import RankedFrame
 from popscore.workers import memory
 
+Found = TypeVar("Found")
 Report = Callable[[int, int], None]
 """Tells how much is done, of how much."""
 
@@ -58,6 +60,20 @@ def make_scorer(_: Report, scorer: ScorerFile) -> None:
 def score_photo(_: Report, scorer: ScorerFile, limits: ImageLimits, path: Path, name: str) -> Content:
     """Score a photo, see `Scorer.content`."""
     return scorer_of(scorer, limits).content(NamedPhoto(path, name))
+
+
+def look_at(
+    _: Report, look: Callable[..., Found], limits: ImageLimits, path: Path, name: str, *arguments: object
+) -> Found:
+    """What `Scorer.look` has found out about a photo; made of plain values."""
+    return look(NamedPhoto(path, name), limits, *arguments)
+
+
+def measure_shot(_: Report, limits: ImageLimits, path: Path, name: str, side: int | None, people: bool) -> Json:
+    """A shot, measured for its place within its group, see `shots.measure_shot`."""
+    from popscore.people.shots import shot_json
+
+    return shot_json(NamedPhoto(path, name), limits, side, people)
 
 
 def show_photo(_: Report, path: Path, name: str, side: int, limits: ImageLimits) -> bytes:

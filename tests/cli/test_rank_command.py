@@ -189,7 +189,7 @@ def test_groups_are_folded(run: Run, good: Path, cat: Path) -> None:
     found = run("rank", "--group-similar", "g", cwd=good, **TINY)
     names = [line[33:] for line in found.out.splitlines()]
     at = names.index(next(name for name in names if "g/cat.png" in name))
-    assert names[at + 1].startswith("    ") and names[at + 1].endswith("g/cat2.png")
+    assert names[at + 1].startswith("    ") and names[at + 1].endswith("g/cat2.png  (worse light)")
     assert [name for name in names if name.startswith("      ")] == [names[at + 1]]
     assert "popscore: 6 photos in 5 groups; indented: near-duplicates of the one above." in found.err
     top = run("rank", "--group-similar", "--top", "2", "g", cwd=good, **TINY)

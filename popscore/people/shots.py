@@ -1,0 +1,151 @@
+"""What is measured of a shot so that it can be compared with other shots of the same moment.
+
+The numbers are plain, so that they can come from a worker or from a browser; `popscore.gallery.moments` compares them.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from popscore.models.spec import Json
+from popscore.people.light import details
+from popscore.photos.decode import read_photo
+from popscore.photos.sources import ImageLimits, NamedPhoto
+
+_MOST_TILES, _MOST_FACES = 64, 10_000
+Number = float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShotMeasure:
+    """Of one shot.
+
+    Attributes:
+        tiles: fine detail against detail twice as coarse in a grid of parts, row by row; None where a part is plain.
+        noise: standard deviation of the noise, in steps of brightness.
+        tones: bits of information in the brightness of a pixel, 0 to 8: how much of the scale the picture uses.
+        clipped: share of pixels without detail in the lights or in the shadows.
+        faces: how many; None where nobody looked for any.
+        eyes_closed: faces of which no eye is open and one is closed; None as `faces`.
+        face_sharpness: median over the faces, see `sharpness.sharpness`; None without faces.
+    """
+
+    tiles: tuple[Number, ...]
+    noise: float
+    tones: float
+    clipped: float
+    faces: int | None = None
+    eyes_closed: int | None = None
+    face_sharpness: Number = None
+
+    def to_json(self) -> Json:
+        """Plain values, from which `from_json` makes the same measure."""
+        return {
+            "tiles": [None if tile is None else round(tile, 5) for tile in self.tiles],
+            "noise": round(self.noise, 4),
+            "tones": round(self.tones, 4),
+            "clipped": round(self.clipped, 6),
+            "faces": self.faces,
+            "eyes_closed": self.eyes_closed,
+            "face_sharpness": None if self.face_sharpness is None else round(self.face_sharpness, 4),
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> "ShotMeasure":
+        """A measure from outside.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not isinstance(document, dict) or not isinstance(document.get("tiles"), list):
+            raise ValueError("a measure of a shot has a list of tiles")
+        if len(document["tiles"]) > _MOST_TILES:
+            raise ValueError(f"a measure of a shot has {_MOST_TILES} tiles at most")
+        faces, closed = (_count(document.get(name)) for name in ("faces", "eyes_closed"))
+        if (faces is None) != (closed is None) or (closed or 0) > (faces or 0):
+            raise ValueError("more faces have their eyes closed than there are")
+        return cls(
+            tiles=tuple(None if tile is None else _number(tile, 100) for tile in document["tiles"]),
+            noise=_number(document.get("noise"), 255),
+            tones=_number(document.get("tones"), 8),
+            clipped=_number(document.get("clipped"), 1),
+            faces=faces,
+            eyes_closed=closed,
+            face_sharpness=None
+            if document.get("face_sharpness") is None
+            else _number(document["face_sharpness"], 10_000),
+        )
+
+
+def measure_shot(photo: NamedPhoto, limits: ImageLimits, *, side: int | None, people: bool) -> ShotMeasure:
+    """Read a photo once more, larger than its score needs, and measure it.
+
+    Args:
+        photo: path, bytes or PIL image.
+        limits: bytes and pixels to accept.
+        side: longer side, in pixels, that all shots of the group are brought to, or the photo's own by default: a
+            smaller copy looks sharper pixel by pixel.
+        people: look for faces too.
+
+    Raises:
+        UnreadableImage, ImageTooLarge: the photo cannot be read.
+        ModelRefused, ScoringFailed: a network for faces cannot be used.
+    """
+    read = read_photo(photo, at_least=None if side is None else (side, side), limits=limits)
+    return measured(_sized(read.pixels, side), people=people)
+
+
+def measured(pixels: Image.Image, *, people: bool) -> ShotMeasure:
+    """Measure pixels of mode RGB. Arguments and errors as `measure_shot`."""
+    found = details(pixels)
+    histogram = np.asarray(found.histogram, np.float64) / (pixels.width * pixels.height)
+    used = histogram[histogram > 0]
+    faces, closed, sharp = None, None, None
+    if people:
+        # Loaded only when asked for.
+        from popscore.people.find import PhotoFaces, faces_in
+
+        seen = PhotoFaces(file="", width=pixels.width, height=pixels.height, faces=tuple(faces_in(pixels)))
+        faces, closed = len(seen.faces), seen.eyes_closed
+        sharp = float(np.median([face.sharpness for face in seen.faces])) if faces else None
+    return ShotMeasure(
+        tiles=found.tiles,
+        noise=found.noise,
+        tones=float(-(used * np.log2(used)).sum()) + 0.0,
+        clipped=found.clipped,
+        faces=faces,
+        eyes_closed=closed,
+        face_sharpness=sharp,
+    )
+
+
+def shot_json(photo: NamedPhoto, limits: ImageLimits, side: int | None, people: bool) -> Json:
+    """As `measure_shot`, in plain values: a task for `Scorer.look`."""
+    return measure_shot(photo, limits, side=side, people=people).to_json()
+
+
+def _sized(pixels: Image.Image, side: int | None) -> Image.Image:
+    if side is None or max(pixels.size) == side:
+        return pixels
+    scale = side / max(pixels.size)
+    size = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+    return pixels.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC, reducing_gap=3)
+
+
+def _number(value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError("a measure of a shot is made of numbers")
+    if not 0 <= value <= most:
+        raise ValueError(f"a measure of a shot is out of range: {value}")
+    return float(value)
+
+
+def _count(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_FACES:
+        raise ValueError("a number of faces is a whole number")
+    return value
