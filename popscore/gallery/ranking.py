@@ -115,6 +115,21 @@ def rank(
     return order.ranking(model, top=top, stopped=stopped, measures=measures, people=people)
 
 
+def shot_sides(
+    candidates: Iterable[Candidate | FailedPhoto], *, burst_s: float = similarity.BURST_S
+) -> dict[int, int | None]:
+    """Which scored photos share a group, and the longer side at which each is to be measured, for `rank`.
+
+    Args:
+        candidates: as scored.
+        burst_s: as `similarity.groups`.
+
+    Returns:
+        By the place among the candidates.
+    """
+    return _Order(list(candidates), burst_s).sides(alone=False)
+
+
 class _Order:
     """Scored photos by their scores, and their groups.
 

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from holiday import holiday
+from PIL import ExifTags, Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from running_app import running_app
+from shots import blinking, shake
 from sidecars import rating_of
 
 from popscore.scoring.scorer import Content
@@ -443,6 +445,49 @@ def test_one_press_keeps_the_best_of_each_group(chosen: Page) -> None:
     expect(summary(chosen)).to_contain_text(re.compile(r"[34] of 10 kept"))
     chosen.get_by_role("button", name="Undo").click()
     expect(summary(chosen)).to_contain_text("0 kept")
+
+
+def test_a_shaken_shot_and_closed_eyes_give_way_in_their_scenes(
+    desk: Page, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    """The scores hardly differ; the cards say why, and one press goes back to the order by score."""
+    portrait, cup = (Image.open(photos[name]).convert("RGB") for name in ("astronaut", "coffee"))
+    files = []
+    for minute, name, shot in (
+        (1, "blink.jpg", blinking(portrait)),
+        (1, "open.jpg", portrait),
+        (20, "shaken.jpg", shake(cup, 8, 0.3)),
+        (20, "steady.jpg", cup),
+    ):
+        exif = Image.Exif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = f"2026:07:01 09:{minute:02}:00"
+        files.append(tmp_path / name)
+        shot.save(files[-1], quality=92, exif=exif)
+    add(desk, files)
+    ranked(desk)
+    expect(summary(desk)).to_contain_text("4 photos · 2 scenes")
+    desk.locator(".pr-menu summary").click()
+    desk.get_by_role("button", name="Unfold similar").click()
+    notes = {
+        str(card.locator(".pr-photo").get_attribute("aria-label")).split(": ")[1].split(",")[0]: card.locator(
+            ".pr-note"
+        ).inner_text()
+        for card in cards(desk).all()
+    }
+    assert list(notes).index("open.jpg") < list(notes).index("blink.jpg")
+    assert list(notes).index("steady.jpg") < list(notes).index("shaken.jpg")
+    assert notes == {
+        "open.jpg": "eyes open",
+        "blink.jpg": "eyes closed: 1 of 1",
+        "steady.jpg": "sharpest of 2",
+        "shaken.jpg": "less sharp",
+    }
+    cards(desk).first.locator(".pr-photo").click()
+    expect(desk.locator(".pr-reason")).to_be_visible()
+    press(desk, "Escape")
+    desk.locator(".pr-menu summary").click()
+    desk.get_by_role("button", name="In a scene, sharp shots").click()
+    expect(cards(desk).first.locator(".pr-note")).to_have_text("")
 
 
 # --- access, size --------------------------------------------------------------------------------------

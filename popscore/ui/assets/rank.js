@@ -13,6 +13,8 @@ const FIRST_ORDER = 4; // photos after which the server is asked for the order, 
 const state = {
   model: null, // SHA-256 of the model that scored them
   burst: limits.burst_s,
+  closer: true, // shots of a scene are put in order by what a score does not see
+  looking: 0, // scenes that are looked at closer now
   show: 'all',
   open: new Set(), // scenes that are unfolded
   picked: [], // ids to compare
@@ -118,7 +120,7 @@ const unread = (photo) => !photo.result && !photo.error && (photo.file || photo.
 const record = ({file, copy, small, sent, original, ...rest}) => rest;
 const keep = (photos) => saved.photos(photos.map(record));
 const keepPage = () => saved.page({
-  model: state.model, burst: state.burst, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
+  model: state.model, burst: state.burst, closer: state.closer, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
 });
 
 const pipeline = popscore.pipeline({
@@ -156,13 +158,16 @@ function scoredBy(model) {
 }
 
 let ordering = null;
-async function orderNow() {
-  if (ordering) return ordering;
+async function orderNow(closer = false) {
+  if (ordering) {
+    await ordering;
+    if (!closer) return;
+  }
   ordering = (async () => {
     const sent = shots.placed().filter((photo) => photo.sent || photo.copy);
     if (!sent.length) return;
     state.ordered = sent.length;
-    const order = await pipeline.order(sent, state.burst).catch(() => null);
+    const order = await pipeline.order(sent, state.burst, closer).catch(() => null);
     if (!order) return;
     if (order.message) say(order.message);
     else {
@@ -175,6 +180,18 @@ async function orderNow() {
   })();
   await ordering;
   ordering = null;
+}
+
+// Then the shots of each scene are looked at closer: which is sharper, better lit, and has all eyes open.
+async function orderClosely() {
+  await orderNow();
+  const scenes = [...shots.scenes().values()].filter((all) => all.length > 1).length;
+  if (!state.closer || !scenes || state.stopped) return;
+  state.looking = scenes;
+  drawBusy();
+  await orderNow(true);
+  state.looking = 0;
+  drawBusy();
 }
 
 async function work() {
@@ -192,7 +209,7 @@ async function work() {
   while (whole && shots.all().some(unread)) whole = await pipeline.run(shots.all());
   if (!whole) return; // stopped, or started over
   await ordering;
-  if (shots.placed().length) await orderNow();
+  if (shots.placed().length) await orderClosely();
   if (state.stopped) return;
   root.dataset.phase = shots.count ? 'done' : 'empty';
   keep(shots.all());
@@ -202,6 +219,10 @@ async function work() {
 }
 
 function drawBusy() {
+  if (state.looking) {
+    busy(`Looking closer at the shots of ${count(state.looking, 'scene', 'scenes')}`, 1);
+    return;
+  }
   if (root.dataset.phase !== 'busy') {
     busy(null);
     return;
@@ -251,7 +272,7 @@ function drawMarks(list) {
       leads: state.show === 'kept' || !seen.has(scene),
       open: state.open.has(scene),
       picked: state.picked.includes(photo.id),
-      note: photo.result?.warning ? WARNINGS[photo.result.warning] : '',
+      note: photo.result?.warning ? WARNINGS[photo.result.warning] : photo.result?.people || photo.result?.reason || '',
       tier: bracket && {starts: !same(list[at - 1]), ends: !same(list[at + 1]), words: `tier ${tier}, too close to call`},
     });
     seen.add(scene);
@@ -328,6 +349,7 @@ function drawSummary() {
   const groups = [...shots.scenes()].filter(([, all]) => all.length > 1).map(([scene]) => scene);
   const unfold = find('[data-do=unfold]');
   unfold.setAttribute('aria-pressed', groups.length > 0 && groups.every((scene) => state.open.has(scene)));
+  find('[data-do=closer]').setAttribute('aria-pressed', state.closer);
   find('[data-do=names]').setAttribute('aria-pressed', find('.pr-grid').dataset.names === 'on');
   find('[data-do=first]').disabled = !ranked.length;
 }
@@ -485,7 +507,14 @@ function unfold() {
 async function burst(seconds) {
   state.burst = seconds;
   for (const photo of shots.all()) photo.by = null;
-  await orderNow();
+  await orderClosely();
+  keepPage();
+  draw();
+}
+
+async function closer() {
+  state.closer = !state.closer;
+  await orderClosely();
   keepPage();
   draw();
 }
@@ -555,6 +584,7 @@ act({
   join: () => join(views.shown),
   better: (one) => views.better(Number(one.dataset.at)),
   settle: views.settle,
+  closer,
   look: (one) => views.lookAt(one.dataset.view),
   maps: views.toggleMaps,
   unpick: () => { state.picked = []; draw(); },
@@ -591,13 +621,13 @@ const restored = (async () => {
     const pictures = found.pictures.get(photo.id);
     shots.put({...photo, file: null, sent: null, copy: pictures?.copy || null, small: pictures?.small || null});
   }
-  Object.assign(state, {model: found.page.model || null, burst: found.page.burst || limits.burst_s});
+  Object.assign(state, {model: found.page.model || null, burst: found.page.burst || limits.burst_s, closer: found.page.closer ?? true});
   if (found.page.want) find('#pr-want').value = found.page.want;
   if (found.page.names) find('.pr-grid').dataset.names = 'on';
   find('.pr-burst').value = String(state.burst);
   root.dataset.phase = 'done';
   draw();
   if (shots.all().some(unread)) work();
-  else if (shots.placed().some((photo) => !photo.result.tier)) orderNow();
+  else if (shots.placed().some((photo) => !photo.result.tier)) orderClosely();
 })();
 draw();

@@ -14,11 +14,13 @@ import gradio as gr
 
 from popscore import words
 from popscore.gallery import export
-from popscore.gallery.ranking import rank
+from popscore.gallery.looking_again import Sources, look_again
+from popscore.gallery.ranking import rank, shot_sides
 from popscore.models.spec import Json, ModelInfo
+from popscore.people.shots import ShotMeasure
 from popscore.photos.similarity import BURST_S
 from popscore.photos.sources import NamedPhoto
-from popscore.results import FailedPhoto, Ranking
+from popscore.results import FailedPhoto, RankedPhoto, Ranking
 from popscore.scoring.scorer import Candidate, Scorer
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
@@ -42,6 +44,8 @@ _SMALL_SIDE, _LARGE_SIDE = 360, 1600
 _INPUTS_KEPT = 3.5
 # Photos that can be compared at one time, and the longest time within which photos are looked at as one moment.
 _SIDE_BY_SIDE, _MOST_BURST_S = 4, 3600.0
+_MOST_LOOKS = 20_000  # about 20 MB
+Measures = dict[int, ShotMeasure]
 # What a visitor can save, beside the photos themselves: what it is called, and what writes it.
 _Writer = Callable[[Ranking, Path, export.Decisions], export.Exported]
 _DOWNLOADS: dict[str, tuple[tuple[str, str], _Writer]] = {
@@ -94,6 +98,8 @@ class Gallery:
 
     def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
         self._door, self._visits, self._remembered = door, visits, remembered
+        # By upload, which never changes, and the side at which it was measured; the oldest goes first.
+        self._looks: dict[tuple[Path, int | None], ShotMeasure] = {}
 
     # --- scores and their order -----------------------------------------------------------------------
 
@@ -112,8 +118,10 @@ class Gallery:
             return {"model": _known(scorer.model), "result": _result(found)}
         return {"missing": True} if not upload.location.is_file() else {"error": found.to_json()}
 
-    def order(self, photos: object, burst_s: object) -> Json:
+    def order(self, photos: object, burst_s: object, closer: object) -> Json:
         """Put uploads in order. Photos go by their place in the list that was sent, so nothing but numbers moves.
+
+        With `closer` those that share a scene are measured: which is sharper, better lit, without closed eyes.
 
         Returns:
             Lists of the same length, best first, of the photos that have a score. The best of a group is the first
@@ -122,7 +130,16 @@ class Gallery:
         uploads = checked_uploads(photos, self._door.settings.max_files)
         scorer = self._door.scorer()
         self._visits.uses(photo.location for photo in uploads)
-        ranking = rank(self._found(scorer, uploads), scorer.model, group_similar=True, burst_s=_burst_s(burst_s))
+        found, seconds = self._found(scorer, uploads), _burst_s(burst_s)
+        measures = self._measured(scorer, uploads, shot_sides(found, burst_s=seconds)) if closer is True else None
+        ranking = rank(
+            found,
+            scorer.model,
+            group_similar=True,
+            burst_s=seconds,
+            measures=measures,
+            people=measures is not None,
+        )
         placed = {photo.index for photo in ranking.results}
         return {
             "model": _known(scorer.model),
@@ -132,6 +149,8 @@ class Gallery:
             "tiers": [photo.tier for photo in ranking.results],
             "gaps": [None if photo.gap is None else round(photo.gap, 4) for photo in ranking.results],
             "too_close": [photo.too_close for photo in ranking.results],
+            "reasons": [photo.group_reason or "" for photo in ranking.results],
+            "people": [_people(photo) for photo in ranking.results],
             "missing": [
                 index for index, upload in enumerate(uploads) if index not in placed and not upload.location.is_file()
             ],
@@ -147,6 +166,28 @@ class Gallery:
                 if gone():
                     break
         return found
+
+    def _measured(self, scorer: Scorer, uploads: list[NamedPhoto], sides: dict[int, int | None]) -> Measures:
+        """What tells the shots of a scene apart, remembered; it ends when the visitor leaves."""
+        measures: Measures = {}
+        for index, side in sides.items():
+            known = self._looks.get((uploads[index].location, side))
+            if known is not None:
+                measures[index] = known
+        wanted = {index: side for index, side in sides.items() if index not in measures}
+        gone = current_asker().gone
+        sources = Sources(uploads)
+        for _ in sources:  # it knows those that it has handed on
+            pass
+        with contextlib.closing(look_again(sources, wanted, scorer, people=True)) as looked:
+            for index, measure in looked:
+                if measure is not None:
+                    measures[index] = self._looks[uploads[index].location, wanted[index]] = measure
+                if gone():
+                    break
+        while len(self._looks) > _MOST_LOOKS:
+            self._looks.pop(next(iter(self._looks)), None)
+        return measures
 
     def sample(self) -> Json:
         """Photos to try the page with."""
@@ -204,6 +245,16 @@ class Gallery:
 def _known(model: ModelInfo) -> Json:
     """What the page needs to know about a model."""
     return {"sha256": model.sha256, "noise": round(model.spec.likely_noise, 4)}
+
+
+def _people(photo: RankedPhoto) -> str:
+    """What is to be said of the people on a shot, beside it; nothing where all is well."""
+    seen = photo.people
+    if seen is None or not seen.faces:
+        return ""
+    if seen.eyes_closed:
+        return words.eyes_closed(seen.eyes_closed, seen.faces)
+    return "face not sharp" if seen.face_not_sharp else ""
 
 
 _STAYS = ("file", "score", "percentile", "label", "color", "width", "height", "warning")

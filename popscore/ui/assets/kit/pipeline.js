@@ -150,15 +150,15 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
       return !run.stopped;
     },
 
-    // The order of photos that have scores, or null if it cannot be had now. Those that the server has no longer are
+    // The order of photos that have scores, with shots of a scene looked at closer if asked, or null if it cannot be had now. Those that the server has no longer are
     // sent once more.
-    async order(photos, burst) {
+    async order(photos, burst, closer) {
       const run = going ?? {stopped: false, gone: null, abort: new AbortController()};
       for (let turn = 0; turn < 3; turn += 1) {
         const absent = photos.filter((photo) => !photo.sent && photo.copy);
         for (const photo of absent) await again(run, () => send(photo, run));
         if (run.stopped) return null;
-        const answer = await again(run, () => ask(() => server.order(photos.map(asked), burst)));
+        const answer = await again(run, () => ask(() => server.order(photos.map(asked), burst, closer)));
         if (!answer || answer.message) return answer;
         for (const index of answer.missing) photos[index].sent = null;
         if (!answer.missing.length) return answer;

@@ -70,7 +70,7 @@ window.popscore.shots = () => {
         const first = order.groups.indexOf(order.groups[place]) === place;
         Object.assign(photo.result, {
           place, rank: order.ranks[place], group: order.groups[place], group_best: first, tier: order.tiers[place],
-          gap: order.gaps[place], too_close: order.too_close[place],
+          gap: order.gaps[place], too_close: order.too_close[place], reason: order.reasons?.[place] || '', people: order.people?.[place] || '',
         });
       });
     },
