@@ -12,12 +12,12 @@ import warnings
 from collections.abc import Sequence
 
 import popscore
-from popscore.cli import app, cache, compare, convert, evaluate, frames, model, publish, rank, score
+from popscore.cli import app, cache, compare, convert, evaluate, frames, model, pairs, publish, rank, score
 from popscore.cli.terminal import NOTHING_DONE, OutputFailed, complain
 from popscore.errors import PopscoreError
 from popscore.models.patience import left_behind
 
-_COMMANDS = (score, rank, frames, compare, cache, model, evaluate, convert, publish, app)
+_COMMANDS = (score, rank, frames, compare, cache, model, pairs, evaluate, convert, publish, app)
 """Each module has `add`, which adds its command to the parser, and `run`, which does it and answers an exit status."""
 
 
