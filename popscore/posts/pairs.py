@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -181,7 +182,10 @@ def make_pairs(posts: Posts, constraints: Constraints | None = None) -> PairSet:
             groups, times_ms, scores, window_ms=window_ms, least_gap=least_gap, sigma=constraints.sigma
         )
         winners, losers = found.winners, found.losers
-        too_large = [_too_large(posts, int(chosen[one.first]), one.posts) for one in found.too_large]
+        left_out: Counter[int] = Counter()
+        for one in found.too_large:
+            left_out[int(posts.users[chosen[one.first]])] += one.posts
+        too_large = [_too_large(posts.user_names[user], count) for user, count in left_out.items()]
     else:
         winners, losers = _all_allowed(groups, times_ms, scores, window_ms, least_gap)
     return PairSet(
@@ -249,9 +253,8 @@ def _all_allowed(
     return np.concatenate([nothing, *winners]), np.concatenate([nothing, *losers])
 
 
-def _too_large(posts: Posts, first: int, count: int) -> str:
-    user = shortened(posts.user_names[posts.users[first]])
+def _too_large(user: str, count: int) -> str:
     return (
-        f"{count:,} posts of {user} were left out: with the same tags and without a pause they are too many for an "
-        "exact answer within two minutes. Add --in-blocks, which makes pairs within blocks of --days days only."
+        f"{count:,} posts of {shortened(user)} were left out: with the same tags and without a pause they are too many "
+        "for an exact answer within two minutes. Add --in-blocks, which makes pairs within blocks of --days days only."
     )
