@@ -121,7 +121,7 @@ def _make(options: argparse.Namespace) -> int:
     posts = read_posts(options.posts, columns=dict(options.column), encoding=options.encoding)
     made = make_pairs(posts, constraints)
     dropped = costs(posts, constraints) if options.costs else None
-    if len(made) or not made.too_large:
+    if len(made):
         write_pairs(made, options.out)
     statistics = made.statistics()
     if options.json:

@@ -35,8 +35,10 @@ Floats = NDArray[np.float64]
 # The blossom algorithm takes about 70 ns times posts times allowed pairs (measured on blocks of 30 to 2,000 posts), so
 # this much is two minutes. Clear of it are 12,000 posts of one user, one a day, with the same tags.
 MAX_WORK = 1_700_000_000
-# Posts within each other's window that are looked at in one go; 100 bytes each.
+# Two posts within one window are looked at so many at a time; 100 bytes each.
 _AT_ONCE = 2_000_000
+# In a block with more of them than this too many are allowed in any case, and it is not looked into.
+_MOST_NEAR = 80_000_000
 _PROBABILITY_UNITS = 10**15
 
 
@@ -233,7 +235,7 @@ def _portions(time: Ints, starts: Ints, ends: Ints, window_ms: int, too_large: l
     _, counts = _reach(time, starts, ends, window_ms)
     first_posts = np.cumsum(ends - starts) - (ends - starts)
     near = np.add.reduceat(counts, first_posts)
-    huge = near > 40 * _AT_ONCE
+    huge = near > _MOST_NEAR
     too_large += [TooLarge(first=start, posts=end - start) for start, end in _rows(starts, ends, huge)]
     numbers = np.flatnonzero(~huge)
     totals = np.cumsum(near[numbers])
