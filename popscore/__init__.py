@@ -32,6 +32,7 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.posts import Constraints, PairSet, Posts, make_pairs, read_pairs, read_posts, write_pairs
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Candidate",
     "Comparison",
+    "Constraints",
     "FailedPhoto",
     "FramePoint",
     "ImageTooLarge",
@@ -47,7 +49,9 @@ __all__ = [
     "ModelUnavailable",
     "NamedPhoto",
     "NothingToRank",
+    "PairSet",
     "PopscoreError",
+    "Posts",
     "RankedFrame",
     "RankedPhoto",
     "Ranking",
@@ -65,17 +69,24 @@ __all__ = [
     "compare_images",
     "frame_images",
     "load_scorer",
+    "make_pairs",
     "rank",
     "rank_images",
     "rank_video",
+    "read_pairs",
+    "read_posts",
     "win_probability",
+    "write_pairs",
 ]
 
+_POSTS_NAMES = {"Constraints", "PairSet", "Posts", "make_pairs", "read_pairs", "read_posts", "write_pairs"}
 _VIDEO_NAMES = {"FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"}
 
 
 def __getattr__(name: str) -> object:
-    """Names about videos, imported when first asked for: PyAV costs 60 ms of a cold start."""
+    """Names about videos and posts, imported when first asked for: PyAV costs 60 ms of a cold start."""
+    if name in _POSTS_NAMES:
+        return getattr(import_module("popscore.posts"), name)
     if name not in _VIDEO_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("popscore.video"), name)

@@ -11,7 +11,7 @@ from popscore.cli.answers import announce, json_text
 from popscore.cli.arguments import Commands, add_json
 from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
 from popscore.errors import InvalidSetting
-from popscore.foreign_text import printable
+from popscore.foreign_text import printable, shortened
 from popscore.results import FailedPhoto
 from popscore.training.errors import require
 
@@ -145,12 +145,18 @@ def _pairs(options: argparse.Namespace) -> int:
 
 
 def _sets(options: argparse.Namespace, pairs: "Sequence[Pair]") -> "Iterator[_Scored]":
-    from popscore.posts.pair_scores import names_of, read_scores
+    from popscore.posts.pair_scores import PhotoNames, names_of, read_scores
 
     for file in options.scores:
-        scores = read_scores(file)
-        lacking = [name for name in names_of(pairs) if name not in scores]
-        errors = [FailedPhoto(file=name, error=InvalidSetting(f"{name[:120]} has no score in it.")) for name in lacking]
+        there = read_scores(file)
+        found = PhotoNames(there)
+        places = {name: found.find(name) for name in names_of(pairs)}
+        scores = {name: there[place] for name, place in places.items() if place is not None}
+        lacking = [name for name, place in places.items() if place is None]
+        errors = [
+            FailedPhoto(file=name, error=InvalidSetting(f"{shortened(name)} has no score in {shortened(file)}."))
+            for name in lacking
+        ]
         yield _Scored(name=file, model=None, win_scale=options.win_scale, scores=scores, errors=errors)
     if options.images is not None:
         yield from _from_photos(options, pairs)
@@ -158,24 +164,30 @@ def _sets(options: argparse.Namespace, pairs: "Sequence[Pair]") -> "Iterator[_Sc
 
 def _from_photos(options: argparse.Namespace, pairs: "Sequence[Pair]") -> "Iterator[_Scored]":
     import popscore
-    from popscore.errors import UnreadableImage
+    from popscore.errors import NoPhotosFound, UnreadableImage
     from popscore.photos.find import find_photos
-    from popscore.posts.pair_scores import PhotoFolder, names_of
+    from popscore.photos.sources import NamedPhoto
+    from popscore.posts.pair_scores import PhotoNames, names_of
     from popscore.settings import Settings
 
     settings = Settings.from_environment()
+    if not Path(options.images).is_dir():
+        raise NoPhotosFound(f"--images {shortened(options.images)} is no folder. Name the folder with the photos.")
     there = find_photos([options.images])
     for failed in there.errors:
-        raise failed.error
-    folder = PhotoFolder(options.images, there.photos)
+        if not there.photos:
+            raise failed.error
+        complain(str(failed.error))
+    paths = {Path(path).relative_to(options.images).as_posix(): path for path in there.photos}
+    folder = PhotoNames(paths)
     wanted, missing = [], []
     for name in names_of(pairs):
-        photo = folder.find(name)
-        if photo is None:
-            reason = f"{name[:120]} is not in the folder, or more than one file has this name. Check --images."
+        place = folder.find(name)
+        if place is None:
+            reason = f"{shortened(name)} is not in the folder, or more than one file has this name. Check --images."
             missing.append(FailedPhoto(file=name, error=UnreadableImage(reason)))
         else:
-            wanted.append(photo)
+            wanted.append(NamedPhoto(paths[place], name))
     for file in options.model or [None]:
         chosen = settings if file is None else Settings(model_path=Path(file), max_image_bytes=settings.max_image_bytes)
         scorer = popscore.load_scorer(chosen)

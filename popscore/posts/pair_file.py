@@ -121,8 +121,8 @@ def _safe(text: str) -> str:
     return text if _CODE.fullmatch(text) else cell(text)
 
 
-def _exact(text: str) -> str:
-    """The text before `_safe`."""
+def exact_text(text: str) -> str:
+    """The text of a cell without the apostrophe that popscore puts in front of what looks like a formula."""
     return text[1:] if text.startswith("'") and cell(text[1:]) == text else text
 
 
@@ -191,7 +191,7 @@ def _pair(row: Sequence[Cell], places: Mapping[str, int], *, in_csv: bool) -> Pa
         if name in places
     }
     if in_csv:
-        text = {name: _exact(value) for name, value in text.items()}
+        text = {name: exact_text(value) for name, value in text.items()}
     winner, loser = text["winner"], text["loser"]
     if not winner or not loser:
         raise ValueError("a photo of the pair has no name")

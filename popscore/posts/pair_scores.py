@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from popscore.files.kinds import PHOTO_SUFFIXES
 from popscore.foreign_text import shortened
-from popscore.photos.sources import NamedPhoto
+from popscore.posts.pair_file import exact_text
 from popscore.posts.pairs import Pair
-from popscore.posts.table import UnreadableTable, open_table
+from popscore.posts.table import UnreadableTable, kind_of, open_table
 
 _NAME_COLUMNS = ("image", "file", "name", "id", "shortcode", "photo")
 
@@ -47,7 +47,7 @@ def read_scores(path: str | os.PathLike[str], *, encoding: str | None = None) ->
                 f"{table.name} has no column {'score' if 'score' not in known else 'image'}. Its columns are: {there}. "
                 f"It needs score, and one of {', '.join(_NAME_COLUMNS)}."
             )
-        score_at = known.index("score")
+        score_at, in_csv = known.index("score"), kind_of(path) == "csv"
         for _, row in table.rows:
             if not row:
                 continue
@@ -56,7 +56,8 @@ def read_scores(path: str | os.PathLike[str], *, encoding: str | None = None) ->
             except (TypeError, ValueError):
                 continue
             if math.isfinite(score) and row[name_at] is not None:
-                found.setdefault(str(row[name_at]).strip(), score)
+                text = str(row[name_at]).strip()
+                found.setdefault(exact_text(text) if in_csv else text, score)
         name = table.name
     if not found:
         raise UnreadableTable(f"{name} has no score that is a number.")
@@ -73,27 +74,26 @@ def scored_pairs(
     return kept, found[kept, 0], found[kept, 1]
 
 
-class PhotoFolder:
-    """Finds the photos that pairs name, among those that were found in a folder, and nowhere else.
+class PhotoNames:
+    """Finds what pairs call a photo among paths that are there, and nowhere else.
 
-    A name is a path from the folder, a file's name, or a file's name without its suffix: `2016/a.jpg`, `a.jpg`, `a`. Of
-    the last two kinds only those that one file alone has are found.
+    A pair may call it by its path, by its file's name, or by that without the ending of a photo: `2016/a.jpg`, `a.jpg`,
+    `a`. Of the last two kinds only those that one path alone has are found.
 
     Args:
-        folder: where the photos lie.
-        photos: paths of those that are there, see `photos.find.find_photos`.
+        paths: those that are there; relative ones, where they lie in a folder.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], photos: Iterable[str]) -> None:
-        self._paths: dict[str, str] = {}
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths: set[str] = set()
         self._others: dict[str, str | None] = {}
-        for photo in photos:
-            inside = Path(photo).relative_to(folder)
-            self._paths[inside.as_posix()] = photo
-            for name in {inside.name, inside.stem}:
-                self._others[name] = None if name in self._others else photo
+        for path in paths:
+            self._paths.add(path)
+            name = path.replace("\\", "/").rpartition("/")[2]
+            stem, dot, suffix = name.rpartition(".")
+            for other in {name, stem if f"{dot}{suffix}".lower() in PHOTO_SUFFIXES else name}:
+                self._others[other] = None if other in self._others else path
 
-    def find(self, name: str) -> NamedPhoto | None:
-        """The photo of this name, called by this name; None if there is none, or more than one."""
-        found = self._paths.get(name) or self._others.get(name)
-        return None if found is None else NamedPhoto(found, name)
+    def find(self, name: str) -> str | None:
+        """The path of the photo of this name; None if there is none, or more than one."""
+        return name if name in self._paths else self._others.get(name)

@@ -91,7 +91,10 @@ def test_no_photo_at_all(run: Run, pairs: Path, tmp_path: Path, cat: Path) -> No
     shutil.copy(cat, tmp_path / "other" / "x.png")
     found = run("evaluate", pairs, "--images", tmp_path / "other", "--json")
     assert (found.status, found.json["results"]) == (2, []) and "No pair has two scores" in found.err
-    assert run("evaluate", pairs, "--images", tmp_path / "nowhere").status == 2
+    (tmp_path / "empty").mkdir()
+    for nothing in ("nowhere", "empty", "in/*.png", "in/chelsea.png"):
+        found = run("evaluate", pairs, "--images", tmp_path / nothing)
+        assert (found.status, found.out, found.err.count("\n")) == (2, "", 1), nothing
 
 
 def test_tables_of_scores(run: Run, pairs: Path, tmp_path: Path) -> None:
