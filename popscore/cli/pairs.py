@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import json_text
 from popscore.cli.arguments import Commands, add_json
-from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, complain, write
+from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+from popscore.errors import InvalidSetting
 from popscore.foreign_text import printable
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def run(options: argparse.Namespace) -> int:
 
     check_kind(options.out)
     check_target(Path(options.out))
+    if Path(options.out).resolve() == Path(options.posts).resolve():
+        raise InvalidSetting("--out names the table of posts itself. Name another file.")
     return _decode(options) if options.from_shortcodes else _make(options)
 
 
@@ -119,7 +122,8 @@ def _make(options: argparse.Namespace) -> int:
         in_blocks=options.in_blocks,
     )
     posts = read_posts(options.posts, columns=dict(options.column), encoding=options.encoding)
-    made = make_pairs(posts, constraints)
+    with Progress(of="posts") as progress:
+        made = make_pairs(posts, constraints, on_progress=progress.update)
     dropped = costs(posts, constraints) if options.costs else None
     if len(made):
         write_pairs(made, options.out)

@@ -64,6 +64,10 @@ class Constraints:
                 self.older_than == MONTH or (not isinstance(self.older_than, str) and 0 <= self.older_than <= 100_000),
                 f"older than {self.older_than} must be a number of days or `month`",
             ),
+            (
+                self.collected is None or 1990 <= self.collected.year < 2100,
+                f"the day of collection, {self.collected}, must be between 1990 and 2100",
+            ),
             (self.min_likes >= 0, f"the fewest likes {self.min_likes} must be 0 or more"),
             (self.max_words is None or self.max_words >= 0, f"the most words {self.max_words} must be 0 or more"),
             (not (self.in_blocks and not self.days), "blocks need a number of days above 0"),

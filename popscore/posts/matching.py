@@ -23,7 +23,7 @@ A group falls into blocks where a pause is longer than the window. Three kinds o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +81,14 @@ def win_chances(gaps: Floats, sigma: float) -> Floats:
 
 
 def match(
-    groups: Ints, times_ms: Ints, scores: Floats, *, window_ms: int | None, least_gap: float, sigma: float
+    groups: Ints,
+    times_ms: Ints,
+    scores: Floats,
+    *,
+    window_ms: int | None,
+    least_gap: float,
+    sigma: float,
+    on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Matching:
     """Match posts.
 
@@ -92,6 +99,7 @@ def match(
         window_ms: posts of a pair lie at most so far apart; None for any distance.
         least_gap: their scores lie at least so far apart, and always apart.
         sigma: of the noise in scores, see `win_chances`.
+        on_progress: told how many posts of longer blocks are done, and of how many; the others take no time.
 
     Returns:
         The matching. The same posts in another order give the same one if no two agree in group, time and score.
@@ -109,7 +117,12 @@ def match(
     too_large: list[TooLarge] = []
     if window_ms is not None:
         general = ~within & (sizes > 2)
-        found += _general(time, score, starts[general], ends[general], window_ms, least_gap, sigma, too_large)
+        longer = starts[general], ends[general]
+        total = int((longer[1] - longer[0]).sum())
+        for some, done in _general(time, score, *longer, window_ms, least_gap, sigma, too_large):
+            found += some
+            if on_progress is not None:
+                on_progress(done, total)
     pairs = np.concatenate(found)
     first, second = pairs.min(axis=1), pairs.max(axis=1)
     place = np.lexsort((second, first))
@@ -209,23 +222,25 @@ def _general(
     least_gap: float,
     sigma: float,
     too_large: list[TooLarge],
-) -> list[Ints]:
-    """Cases 2 and 3: blocks longer than the window."""
-    found: list[Ints] = []
+) -> Iterator[tuple[list[Ints], int]]:
+    """Cases 2 and 3: pairs of blocks longer than the window, as they are found, and how many posts are done."""
+    sizes, done = ends - starts, 0
     for some in _portions(time, starts, ends, window_ms, too_large):
         edges = list(_edges(score, _reach(time, starts[some], ends[some], window_ms), least_gap))
         if not edges:
             continue
         first, second = (np.concatenate(side) for side in zip(*edges, strict=True))
         lone = _lone(first, second, len(score))
-        found.append(np.stack([first[lone], second[lone]], axis=1))
+        yield [np.stack([first[lone], second[lone]], axis=1)], done
         first, second = first[~lone], second[~lone]
         block = np.searchsorted(starts, first, side="right")
         cuts = np.flatnonzero(np.diff(block)) + 1
+        in_work = done
         for a, b in zip(np.split(first, cuts), np.split(second, cuts), strict=True):
             if len(a):
-                found += _blossoms(a, b, score, sigma, too_large)
-    return found
+                in_work += int(sizes[np.searchsorted(starts, a[0], side="right") - 1])
+                yield _blossoms(a, b, score, sigma, too_large), in_work
+        done += int(sizes[some].sum())
 
 
 def _portions(time: Ints, starts: Ints, ends: Ints, window_ms: int, too_large: list[TooLarge]) -> Iterator[Ints]:

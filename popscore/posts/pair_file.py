@@ -221,7 +221,7 @@ def _float(row: Sequence[Cell], places: Mapping[str, int], name: str) -> float |
         return None
     try:
         found = float(cell_there)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
         raise ValueError(f"{name.replace('_', ' ')} is no number ({shortened(str(cell_there))})")

@@ -53,7 +53,7 @@ def read_scores(path: str | os.PathLike[str], *, encoding: str | None = None) ->
                 continue
             try:
                 score = float(row[score_at])  # type: ignore[arg-type]
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 continue
             if math.isfinite(score) and row[name_at] is not None:
                 text = str(row[name_at]).strip()

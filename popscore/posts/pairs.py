@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -155,7 +155,12 @@ class PairSet:
         )
 
 
-def make_pairs(posts: Posts, constraints: Constraints | None = None) -> PairSet:
+def make_pairs(
+    posts: Posts,
+    constraints: Constraints | None = None,
+    *,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> PairSet:
     """Make the most pairs that the constraints allow; among those, the ones with the largest total probability.
 
     Exact, and the same from run to run, see `popscore.posts.matching`. A block of posts that is too large for the exact
@@ -164,6 +169,7 @@ def make_pairs(posts: Posts, constraints: Constraints | None = None) -> PairSet:
     Args:
         posts: from `read_posts`.
         constraints: those of the paper by default.
+        on_progress: told how many posts are done, and of how many; posts of short groups are not counted.
 
     Raises:
         InvalidSetting: without `once` there would be more than 20 million pairs.
@@ -179,7 +185,13 @@ def make_pairs(posts: Posts, constraints: Constraints | None = None) -> PairSet:
     too_large: list[str] = []
     if constraints.once:
         found = matching.match(
-            groups, times_ms, scores, window_ms=window_ms, least_gap=least_gap, sigma=constraints.sigma
+            groups,
+            times_ms,
+            scores,
+            window_ms=window_ms,
+            least_gap=least_gap,
+            sigma=constraints.sigma,
+            on_progress=on_progress,
         )
         winners, losers = found.winners, found.losers
         left_out: Counter[int] = Counter()

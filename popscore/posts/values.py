@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 from popscore.posts.table import Cell
 
@@ -54,7 +55,7 @@ def likes(cell: Cell) -> int | None:
             raise ValueError("likes are no whole number")
     elif is_unknown(cell):
         return None
-    elif isinstance(cell, (int, float)) and not isinstance(cell, bool) and math.isfinite(cell) and cell == int(cell):
+    elif _is_number(cell) and cell == int(cell):
         count = int(cell)
     else:
         raise ValueError("likes are no whole number")
@@ -85,13 +86,18 @@ def time_ms(cell: Cell) -> int:
                 ) from None
     elif isinstance(cell, datetime):
         found = _datetime_ms(cell)
-    elif isinstance(cell, (int, float)) and not isinstance(cell, bool) and math.isfinite(cell):
-        found = _unix_ms(float(cell))
+    elif _is_number(cell):
+        found = _unix_ms(cell)
     else:
         raise ValueError("the time is missing")
     if not _RANGE_MS[0] <= found < _RANGE_MS[1]:
         raise ValueError("the time is not between 1990 and 2100")
     return found
+
+
+def _is_number(cell: Cell) -> TypeGuard[int | float]:
+    """Whether it is a number of JSON or Parquet that is finite; their whole numbers may be larger than any float."""
+    return (isinstance(cell, int) and not isinstance(cell, bool)) or (isinstance(cell, float) and math.isfinite(cell))
 
 
 def _unix_ms(number: float) -> int:

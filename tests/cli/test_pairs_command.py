@@ -88,6 +88,11 @@ def test_wrong_files(run: Run, posts: Path, tmp_path: Path) -> None:
         assert (found.status, found.out) == (2, "") and found.err.count("\n") == 1
 
 
+def test_the_table_of_posts_is_never_written_over(run: Run, posts: Path) -> None:
+    found = run("pairs", posts, "--out", posts)
+    assert (found.status, posts.read_text(encoding="utf-8")) == (2, TABLE) and "names the table of posts" in found.err
+
+
 def test_shortcodes(run: Run, tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_text(
         "Low_popularity,High_popularity\n7s0kDUqUCW,7uEd3LqUK_\nBArs5gvFY7q,BAiFe7iFYzt\n"

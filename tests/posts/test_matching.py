@@ -124,6 +124,17 @@ def test_what_would_take_too_long_is_left_out_and_the_rest_is_there(monkeypatch:
     assert pairs_of(found) == {(61, 60)} and found.too_large[0].posts == 60
 
 
+def test_progress() -> None:
+    random = np.random.default_rng(6)
+    told: list[tuple[int, int | None]] = []
+    groups = np.repeat(np.arange(20), 20)
+    times, scores = random.integers(0, 30 * DAY_MS, 400), random.normal(6, 1, 400)
+    match(
+        groups, times, scores, window_ms=10 * DAY_MS, least_gap=0.7, sigma=0.3, on_progress=lambda *at: told.append(at)
+    )
+    assert told == sorted(told) and told[-1][0] <= 400 and {total for _, total in told} == {told[0][1]}
+
+
 def test_all_allowed_pairs() -> None:
     times, scores = np.zeros(4, np.int64), np.log([100.0, 300.0, 301.0, 900.0])
     portions = list(allowed(np.zeros(4, np.int64), times, scores, window_ms=0, least_gap=PAPER.least_gap))

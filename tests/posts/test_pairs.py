@@ -126,7 +126,13 @@ def test_without_captions_nothing_is_said_about_them(tmp_path: Path) -> None:
     "wrong",
     [
         *({"threshold": 1}, {"threshold": 0.4}, {"sigma": 0}, {"days": -1}, {"older_than": "week"}, {"min_likes": -1}),
-        *({"max_words": -1}, {"in_blocks": True, "days": None}, {"threshold": float("nan")}, {"days": float("inf")}),
+        *(
+            {"max_words": -1},
+            {"in_blocks": True, "days": None},
+            {"collected": datetime(1, 1, 1)},
+            {"threshold": float("nan")},
+            {"days": float("inf")},
+        ),
     ],
 )
 def test_constraints_that_make_no_sense(wrong: dict[str, Any]) -> None:
