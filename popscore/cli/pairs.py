@@ -159,7 +159,7 @@ def _lines(options: argparse.Namespace, made: "PairSet", statistics: "Statistics
         yield f"{-step.fell:>9,}  {step.name}\n"
     left = made.steps[-1].left
     yield f"{statistics.posts - left:>9,}  no partner left\n"
-    yield f"{statistics.posts:>9,}  posts in {len(made):,} pairs\n\n"
+    yield f"{statistics.posts:>9,}  posts in {len(made):,} pair{'' if len(made) == 1 else 's'}\n\n"
     yield f"{'':<28}{'here':>10}{'paper':>12}\n"
     for name, words, form in _TABLE:
         here, theirs = getattr(statistics, name), getattr(PAPER, name)

@@ -75,7 +75,8 @@ def time_ms(cell: Cell) -> int:
     """
     if isinstance(cell, str):
         text = cell.strip()
-        if _NUMBER.fullmatch(text) and not _DAY.fullmatch(text):
+        # ISO 8601 mostly has a hyphen there, and is spared the pattern.
+        if text[4:5] != "-" and _NUMBER.fullmatch(text) and not _DAY.fullmatch(text):
             found = _unix_ms(float(text))
         else:
             try:
@@ -117,6 +118,8 @@ def images(cell: Cell) -> int:
     """
     if isinstance(cell, bool):
         return 2 if cell else 1
+    if cell == "1":
+        return 1
     if isinstance(cell, str):
         text = cell.strip().lower()
         if text in _TRUE:

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import networkx
 import numpy as np
@@ -52,20 +53,22 @@ def write_table(path: Path, *, posts: int, users: int, days: float, seed: int = 
             rows.writerow([f"p{number}", f"user{who}", moment, count, caption, many])
 
 
-def timed(path: Path, *options: str) -> tuple[float, float, dict[str, object], str]:
-    """Seconds, megabytes at most, the document and standard error of one run of the command."""
+def timed(path: Path, *options: str) -> tuple[float, float, float, dict[str, Any], str]:
+    """Seconds, those of the CPU, megabytes at most, the document and standard error of one run of the command."""
     out = path.with_name("pairs.csv")
     # The largest memory of a child is read by a process that has no other child.
     code = (
         "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(done.returncode)"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr); sys.exit(done.returncode)"
     )
     command = [sys.executable, "-m", "popscore", "pairs", str(path), "--out", str(out), "--json", *options]
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True)
     took = time.perf_counter() - began
-    *complaints, memory = done.stderr.strip().splitlines()
-    return took, int(memory) / 1024, json.loads(done.stdout), "\n".join(complaints)
+    *complaints, used = done.stderr.strip().splitlines()
+    cpu, memory = used.split()
+    return took, float(cpu), int(memory) / 1024, json.loads(done.stdout), "\n".join(complaints)
 
 
 def read_plainly(path: Path) -> float:
@@ -81,14 +84,15 @@ def report(name: str, path: Path, rounds: int, *options: str) -> None:
     """Print the median and the spread of a few rounds."""
     found = [(read_plainly(path), *timed(path, *options)) for _ in range(rounds)]
     times = [one[1] for one in found]
-    document = found[-1][3]
+    document = found[-1][4]
     print(
         f"{name}: {document['results'][0]['pairs']:,} pairs in {statistics.median(times):.1f} s "
-        f"({min(times):.1f} to {max(times):.1f}), at most {max(one[2] for one in found):.0f} MB; "
+        f"({min(times):.1f} to {max(times):.1f}), {statistics.median(one[2] for one in found):.1f} s of CPU, "
+        f"at most {max(one[3] for one in found):.0f} MB; "
         f"reading alone {statistics.median(one[0] for one in found):.1f} s"
     )
-    if found[-1][4]:
-        print("    " + found[-1][4])
+    if found[-1][5]:
+        print("    " + found[-1][5])
 
 
 def compare(tables: int) -> None:

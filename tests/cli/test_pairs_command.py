@@ -40,7 +40,7 @@ def test_json(run: Run, posts: Path, tmp_path: Path) -> None:
 def test_in_words(run: Run, posts: Path, tmp_path: Path) -> None:
     found = run("pairs", posts, "--out", tmp_path / "pairs.jsonl", "--costs")
     assert found.status == 0
-    assert "posts in 1 pairs" in found.out and "2,500,000" in found.out and "same_tags" in found.out
+    assert "2  posts in 1 pair\n" in found.out and "2,500,000" in found.out and "same_tags" in found.out
 
 
 def test_rows_that_cannot_be_used(run: Run, posts: Path, tmp_path: Path) -> None:

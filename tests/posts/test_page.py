@@ -39,7 +39,7 @@ def execute(folder: Path, *command: str) -> str:
 def test_the_commands_run_in_their_order(folder: Path) -> None:
     out = [execute(folder, "sh", "-e", "-c", text) for kind, text in SNIPPETS if kind == "bash"]
     assert len(out) == 5
-    assert "posts in 1 pairs" in out[0] and '"pairs_without"' in out[1] and out[2].startswith("1 pairs;")
+    assert "posts in 1 pair\n" in out[0] and '"pairs_without"' in out[1] and out[2].startswith("1 pairs;")
     assert "accuracy" in out[3] and (folder / "plot.png").is_file()
     assert '"pairs": 1' in out[4]
 
