@@ -149,10 +149,13 @@ def _sets(options: argparse.Namespace, pairs: "Sequence[Pair]") -> "Iterator[_Sc
 
     for file in options.scores:
         there = read_scores(file)
-        found = PhotoNames(there)
-        places = {name: found.find(name) for name in names_of(pairs)}
-        scores = {name: there[place] for name, place in places.items() if place is not None}
-        lacking = [name for name, place in places.items() if place is None]
+        names = list(names_of(pairs))
+        scores = {name: there[name] for name in names if name in there}
+        if len(scores) < len(names):
+            found = PhotoNames(there)
+            places = ((name, found.find(name)) for name in names)
+            scores = {name: there[place] for name, place in places if place is not None}
+        lacking = [name for name in names if name not in scores]
         errors = [
             FailedPhoto(file=name, error=InvalidSetting(f"{shortened(name)} has no score in {shortened(file)}."))
             for name in lacking

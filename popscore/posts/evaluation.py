@@ -330,7 +330,7 @@ def _correlations(pairs: Sequence[Pair], won: Floats, lost: Floats) -> tuple[flo
     large = np.bincount(users)[users] >= LEAST_IN_GROUP
     if not large.any():
         return None, None, 0
-    groups = _numbers([str(user) for user in users[large].tolist()])
+    groups = np.unique(users[large], return_inverse=True)[1].astype(np.int64)
     scores, likes = values[large, 0], values[large, 1]
     linear = _by_group(scores, likes, groups)
     ranked = _by_group(_ranks(scores, groups), _ranks(likes, groups), groups)

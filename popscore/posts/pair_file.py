@@ -185,38 +185,37 @@ def pair_columns(table: Table) -> Mapping[str, int]:
 def _pair(row: Sequence[Cell], places: Mapping[str, int], *, in_csv: bool) -> Pair:
     if not row:
         raise ValueError("there are more cells than columns")
-    text = {
-        name: str(row[places[name]] if row[places[name]] is not None else "").strip()
-        for name in ("winner", "loser", "user")
-        if name in places
-    }
-    if in_csv:
-        text = {name: exact_text(value) for name, value in text.items()}
-    winner, loser = text["winner"], text["loser"]
+    winner, loser = _text(row[places["winner"]], in_csv=in_csv), _text(row[places["loser"]], in_csv=in_csv)
     if not winner or not loser:
         raise ValueError("a photo of the pair has no name")
     if winner == loser:
         raise ValueError(f"{shortened(winner)} is paired with itself")
-    likes = {side: values.likes(row[places[side]]) if side in places else None for side in COLUMNS[-2:]}
-    won, lost = likes["winner_likes"], likes["loser_likes"]
+    won = values.likes(row[places["winner_likes"]]) if "winner_likes" in places else None
+    lost = values.likes(row[places["loser_likes"]]) if "loser_likes" in places else None
     if won is not None and lost is not None and won <= lost:
         raise ValueError(f"the winner {shortened(winner)} has {won} likes, not more than the loser's {lost}")
-    probability = _float(row, places, "probability")
+    probability = _float(row[places["probability"]], "probability") if "probability" in places else None
     if probability is not None and not 0 <= probability <= 1:
         raise ValueError(f"the probability {probability} is not from 0 to 1")
     return Pair(
         winner=winner,
         loser=loser,
-        user=text.get("user", ""),
+        user=_text(row[places["user"]], in_csv=in_csv) if "user" in places else "",
         probability=probability,
-        gap_days=_float(row, places, "gap_days"),
+        gap_days=_float(row[places["gap_days"]], "gap days") if "gap_days" in places else None,
         winner_likes=won,
         loser_likes=lost,
     )
 
 
-def _float(row: Sequence[Cell], places: Mapping[str, int], name: str) -> float | None:
-    cell_there = row[places[name]] if name in places else None
+def _text(cell_there: Cell, *, in_csv: bool) -> str:
+    if not isinstance(cell_there, str):
+        return "" if cell_there is None else str(cell_there)
+    text = cell_there.strip()
+    return exact_text(text) if in_csv and text.startswith("'") else text
+
+
+def _float(cell_there: Cell, name: str) -> float | None:
     if values.is_unknown(cell_there):
         return None
     try:
@@ -224,5 +223,5 @@ def _float(row: Sequence[Cell], places: Mapping[str, int], name: str) -> float |
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{name.replace('_', ' ')} is no number ({shortened(str(cell_there))})")
+        raise ValueError(f"{name} is no number ({shortened(str(cell_there))})")
     return found

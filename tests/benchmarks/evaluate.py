@@ -8,6 +8,7 @@ python tests/benchmarks/evaluate.py [--pairs 50000] [--rounds 5]
 
 import argparse
 import csv
+import resource
 import statistics
 import subprocess
 import sys
@@ -44,13 +45,14 @@ def write_tables(folder: Path, pairs: int) -> None:
                 rows.writerow([f"l{number}", random.normal(3, 1)])
 
 
-def run(folder: Path, *tables: str) -> float:
-    """Seconds of one run."""
+def run(folder: Path, *tables: str) -> tuple[float, float]:
+    """Seconds of one run, and those of the CPU."""
     options = [part for name in tables for part in ("--scores", str(folder / name))]
     command = [sys.executable, "-m", "popscore", "evaluate", str(folder / "pairs.csv"), *options, "--json"]
-    began = time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return time.perf_counter() - began
+    took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def coverage(sets: int = 300, users: int = 40, each: int = 10) -> tuple[float, float]:
@@ -81,10 +83,11 @@ def main() -> None:
         for _ in range(options.rounds):  # interleaved
             one.append(run(folder, "first.csv"))
             two.append(run(folder, "first.csv", "second.csv"))
-    for what, times in (("one table", one), ("two tables", two)):
+    for what, rounds in (("one table", one), ("two tables", two)):
+        times, cpu = zip(*rounds, strict=True)
         print(
             f"{options.pairs:,} pairs, {what} of scores: {statistics.median(times):.2f} s "
-            f"({min(times):.2f} to {max(times):.2f})"
+            f"({min(times):.2f} to {max(times):.2f}), {statistics.median(cpu):.2f} s of CPU"
         )
     wilson, bootstrap = coverage()
     print(f"95 % intervals that hold the truth, pairs of a user alike: Wilson {wilson:.1%}, over users {bootstrap:.1%}")
