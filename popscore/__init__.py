@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from popscore.insight.maps import Contributions, ScoreMap, explain
     from popscore.insight.trials import WhatIf, what_if
     from popscore.people.find import PhotoFaces, SeenFace, find_faces
+    from popscore.posts import Constraints, PairSet, Posts, make_pairs, read_pairs, read_posts, write_pairs
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "Candidate",
     "Card",
     "Comparison",
+    "Constraints",
     "Contributions",
     "Crop",
     "Crops",
@@ -59,9 +61,11 @@ __all__ = [
     "ModelUnavailable",
     "NamedPhoto",
     "NothingToRank",
+    "PairSet",
     "PhotoFaces",
     "PhotoFacts",
     "PopscoreError",
+    "Posts",
     "RankedFrame",
     "RankedPhoto",
     "Ranking",
@@ -86,12 +90,16 @@ __all__ = [
     "find_faces",
     "frame_images",
     "load_scorer",
+    "make_pairs",
     "rank",
     "rank_images",
     "rank_video",
+    "read_pairs",
+    "read_posts",
     "share_card",
     "what_if",
     "win_probability",
+    "write_pairs",
 ]
 
 # Imported when first asked for: PyAV alone costs 60 ms of a cold start.
@@ -103,6 +111,7 @@ _HOMES = {
     "popscore.insight.facts": ("PhotoFacts", "facts"),
     "popscore.insight.maps": ("Contributions", "ScoreMap", "explain"),
     "popscore.people.find": ("PhotoFaces", "SeenFace", "find_faces"),
+    "popscore.posts": ("Constraints", "PairSet", "Posts", "make_pairs", "read_pairs", "read_posts", "write_pairs"),
     "popscore.video": ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"),
 }
 

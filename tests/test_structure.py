@@ -19,6 +19,8 @@ HOMES = {
     "huggingface_hub": "popscore/models/hub",
     "onnxruntime": "popscore/models",
     "av": "popscore/video/decoding",
+    "pyarrow": "popscore/posts",
+    "rustworkx": "popscore/posts",
     "sqlite3": "popscore/files popscore/scoring",
 }
 MOST_ROOT_FILES = 12

@@ -1,0 +1,55 @@
+"""docs/posts-to-model.md keeps its promise: each of its commands runs, in its order, on a small table."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ROOT, environment
+
+PAGE = (ROOT / "docs" / "posts-to-model.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
+    """A checkout as the page takes it: the table with the rows that it shows and a late one, two photos, two codes."""
+    folder = tmp_path_factory.mktemp("page")
+    (table,) = [text for kind, text in SNIPPETS if kind == "csv"]
+    (folder / "posts.csv").write_text(table + "p3,bob,2017-06-01,70,,1\n", encoding="utf-8")
+    (folder / "test_pairs.csv").write_text("Low_popularity,High_popularity\n7s0kDUqUCW,7uEd3LqUK_\n")
+    (folder / "photos").mkdir()
+    shutil.copy(photos["cat"], folder / "photos" / "p1.png")
+    shutil.copy(photos["coffee"], folder / "photos" / "p2.png")
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return folder
+
+
+def execute(folder: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_commands_run_in_their_order(folder: Path) -> None:
+    out = [execute(folder, "sh", "-e", "-c", text) for kind, text in SNIPPETS if kind == "bash"]
+    assert len(out) == 5
+    assert "posts in 1 pair\n" in out[0] and '"pairs_without"' in out[1] and out[2].startswith("1 pairs;")
+    assert "accuracy" in out[3] and (folder / "plot.png").is_file()
+    assert '"pairs": 1' in out[4]
+
+
+def test_the_python_runs(folder: Path) -> None:
+    (code,) = [text for kind, text in SNIPPETS if kind == "python"]
+    assert execute(folder, sys.executable, "-c", code).startswith("1 0.99")
+
+
+def test_every_option_of_the_command_is_on_the_page() -> None:
+    text = (ROOT / "popscore" / "cli" / "pairs.py").read_text(encoding="utf-8")
+    options = set(re.findall(r'"(--[a-z-]+)"', text))
+    assert {option for option in options if option not in PAGE} == set()
