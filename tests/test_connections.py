@@ -105,6 +105,7 @@ def test_a_named_hub_is_all_that_is_connected_to(watched: dict[str, str], hub: A
     assert away(watched) == []
 
 
+@pytest.mark.slow
 def test_an_address_is_fetched_only_if_a_client_gives_one(watched: dict[str, str]) -> None:
     with app_process(watched) as url:
         client = Client(url, verbose=False)

@@ -9,6 +9,7 @@ from commands import ROOT, environment
 
 
 @pytest.mark.parametrize(("group", "seeds"), [("photos", 800), ("videos", 600)])
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused(tmp_path: Path, group: str, seeds: int) -> None:
     command = [
         sys.executable,

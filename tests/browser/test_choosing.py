@@ -255,7 +255,7 @@ def test_start_over_stops_and_can_be_taken_back(
     expect(desk.get_by_text("Drop all the photos you choose from")).to_be_visible()
     desk.wait_for_timeout(2500)
     expect(cards(desk)).to_have_count(0)
-    expect(desk.locator(".ps-message")).to_be_hidden()
+    expect(desk.locator(".pr > .ps-message")).to_be_hidden()
     desk.get_by_role("button", name="Bring the photos back").click()
     expect(cards(desk).first).to_be_visible()
     expect(summary(desk)).to_contain_text("not scored")

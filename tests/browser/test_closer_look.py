@@ -21,6 +21,12 @@ pytestmark = pytest.mark.browser
 VIEWS = ("why", "crop", "try", "compare", "facts", "share")
 
 
+@pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.slow)])
+def size(request: pytest.FixtureRequest) -> str:
+    """Both widths; that of a phone, but for the tests below that name it, among the slow ones."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def scorer() -> popscore.Scorer:
     return popscore.load_scorer(Settings())
@@ -117,6 +123,7 @@ def test_nothing_is_computed_before_it_is_asked_for(page: Page, cat: Path) -> No
     assert sorted(asked) == ["facts", "why"]
 
 
+@pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_why_shows_the_numbers_of_the_model_by_keyboard(page: Page, cat: Path, scorer: popscore.Scorer) -> None:
     scored(page, cat)
     box = opened(page, "why")
@@ -156,6 +163,7 @@ def test_another_photo_closes_the_look(page: Page, cat: Path, photos: dict[str, 
 # --- crop ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_a_crop_is_moved_by_hand_scored_and_saved_in_full_size(
     page: Page, phone_photo: Path, scorer: popscore.Scorer
 ) -> None:
@@ -207,9 +215,7 @@ def test_a_crop_is_moved_by_key_and_its_score_follows(page: Page, cat: Path, sco
     expect(box).to_contain_text(re.compile(r"\d+ x \d+ pixels, \d+ % of the photo"))
 
 
-def test_a_place_is_kept_only_if_asked(page: Page, phone_photo: Path, size: str) -> None:
-    if size == "phone":
-        pytest.skip("the same at both widths")
+def test_a_place_is_kept_only_if_asked(page: Page, phone_photo: Path) -> None:
     scored(page, phone_photo)
     box = opened(page, "crop")
     box.get_by_label("Keep the place where it was taken").check()
@@ -220,6 +226,7 @@ def test_a_place_is_kept_only_if_asked(page: Page, phone_photo: Path, size: str)
 # --- what if, compare, facts, card ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_an_edit_that_gains_is_shown_and_saved(page: Page, flat_photo: Path, scorer: popscore.Scorer) -> None:
     scored(page, flat_photo)
     box = opened(page, "try")
@@ -360,12 +367,8 @@ def test_side_by_side_shows_both_maps(large: Page, size: str) -> None:
 # --- access --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_any_view(
-    browser: Browser, app_url: str, flat_photo: Path, scheme: str, size: str
-) -> None:
-    if size == "phone":
-        pytest.skip("the same parts at both widths")
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+def test_axe_finds_nothing_in_any_view(browser: Browser, app_url: str, flat_photo: Path, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -379,9 +382,8 @@ def test_axe_finds_nothing_in_any_view(
     context.close()
 
 
-def test_what_is_tapped_is_large_enough(page: Page, cat: Path, size: str) -> None:
-    if size == "desktop":
-        pytest.skip("fingers are on phones")
+@pytest.mark.parametrize("size", ["phone"])
+def test_what_is_tapped_is_large_enough(page: Page, cat: Path) -> None:
     scored(page, cat)
     for view in VIEWS:
         opened(page, view)

@@ -188,6 +188,7 @@ def test_of_an_animation_the_first_picture_counts(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("size_of", "sent"), [((6000, 1440), (3000, 720)), ((1080, 3240), (720, 2160))])
+@pytest.mark.slow
 def test_a_panorama_keeps_its_shape_and_nothing_is_enlarged(
     page: Page, size_of: tuple[int, int], sent: tuple[int, int]
 ) -> None:
@@ -199,6 +200,7 @@ def test_a_panorama_keeps_its_shape_and_nothing_is_enlarged(
 # --- whole --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_smaller_goes_up_whole_with_the_reason(page: Page) -> None:
     image = grainy(1000, 800)
     formats = every_format(image)

@@ -64,6 +64,7 @@ def in_terminal(
     return process.wait(timeout=10), seen
 
 
+@pytest.mark.slow
 def test_colours_and_a_bar(folder: Path) -> None:
     status, seen = in_terminal(folder, "rank", "--no-cache", "--top", "3", "g")
     assert status == 0

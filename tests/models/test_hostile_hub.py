@@ -78,6 +78,7 @@ def tags(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("header", ["ETag", "X-Linked-Etag", "X-Repo-Commit"])
 @pytest.mark.parametrize("large_files", [True, False])
+@pytest.mark.slow
 def test_names_that_lead_elsewhere(
     run: Run, tmp_path: Path, header: str, large_files: bool, embedded_model: Path
 ) -> None:
@@ -207,6 +208,7 @@ print(hub.hf_hub_download(*sys.argv[1:3]))
 
 @pytest.mark.parametrize("links", ["", "1"])
 @pytest.mark.parametrize("file", ["model.onnx", "onnx/fp32/model.onnx"])
+@pytest.mark.slow
 def test_huggingface_hub_finds_what_was_downloaded(run: Run, hub: Hub, tmp_path: Path, links: str, file: str) -> None:
     commit = hub.repository(REPO).commit({file: MODEL}, ref="v1")
     variables = {"HF_HUB_DISABLE_SYMLINKS": links, "POPSCORE_MODEL_FILE": file, "POPSCORE_MODEL_REVISION": "v1"}
@@ -218,6 +220,7 @@ def test_huggingface_hub_finds_what_was_downloaded(run: Run, hub: Hub, tmp_path:
     assert ask(run, hub, HF_HUB_OFFLINE="1", **variables).json["sha256"] == SHA256
 
 
+@pytest.mark.slow
 def test_what_huggingface_hub_downloaded_is_used(run: Run, hub: Hub, repository: Repository) -> None:
     """As `preload_from_hub` of a Space does."""
     run(REPO, "model.onnx", code=_PRELOAD, HF_ENDPOINT=hub.url)
@@ -274,6 +277,7 @@ def test_bytes_that_come_for_too_long(run: Run, hub: Hub, slow: bytes) -> None:
     assert time.monotonic() - start_s < 10
 
 
+@pytest.mark.slow
 def test_the_strict_wait_longer_but_not_for_ever(run: Run, hub: Hub, slow: bytes) -> None:
     found = ask(run, hub, code=changed("download", WAIT_S=0.5, END_S=2.0), POPSCORE_STRICT="1")
     assert (found.status, found.out) == (2, "") and "had not arrived after" in found.err

@@ -129,6 +129,7 @@ def test_many_photos_in_blocks(pictures: dict[str, Image.Image]) -> None:
     assert {found[at] for at in (3, 140, 1_100, 2_499)} == {3}
 
 
+@pytest.mark.slow
 def test_groups_are_those_of_one_by_one_comparison(pictures: dict[str, Image.Image]) -> None:
     views = [cut(picture, at / 100, 0, 0.3 - at / 100, 0) for picture in pictures.values() for at in range(30)]
     crowd = [signature(views[at]) for at in np.random.default_rng(1).permutation(len(views))] * 2

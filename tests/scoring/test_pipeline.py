@@ -104,6 +104,7 @@ def test_a_slow_source_does_not_hold_back_results(scorer: Scorer, greys: list[Pa
     assert len(given) <= 2 * 2 + 1
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_photos(scorer: Scorer, cat: Path) -> None:
     small = saved(Image.open(cat).convert("RGB").resize((64, 48)), "JPEG")
 

@@ -371,6 +371,7 @@ def test_many_calls_at_once_give_the_same_score(client: Client, cat: Path) -> No
 # --- the app as a process ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_is_up_while_the_hub_is_silent_and_then_the_embedded_model_answers(
     tmp_path: Path, hub: Any, cat: Path
 ) -> None:

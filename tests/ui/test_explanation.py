@@ -11,6 +11,7 @@ from popscore.models.spec import I2PA_SPEC, ModelInfo
 from popscore.results import ScoredPhoto, scored_photo
 from popscore.ui.kit.answer_panel import result_panel
 from popscore.ui.kit.explanation import explanation, scale_sentences
+from popscore.ui.kit.page_parts import looks_row
 
 I2PA = ModelInfo(spec=I2PA_SPEC, source="file", origin="m.onnx", sha256="0" * 64)
 OWN = replace(I2PA, spec=replace(I2PA_SPEC, reference_mean=0.5, reference_std=0.1))
@@ -60,7 +61,7 @@ def test_the_photo_stands_on_the_curve(score: float) -> None:
 
 def test_the_panel_is_the_explanation_with_the_file() -> None:
     parts = explanation(photo(3.2), I2PA)
-    assert result_panel(photo(3.2), I2PA).endswith("".join(parts) + "</section>")
+    assert result_panel(photo(3.2), I2PA).endswith("".join(parts) + looks_row() + "</section>")
     assert parts.to_json() == {"score": parts[0], "place": parts[1], "curve": parts[2], "meaning": parts[3]}
 
 

@@ -191,7 +191,14 @@ def test_an_upload_that_breaks_off_goes_too(tmp_path: Path, quickly: None, monke
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are other ones there")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_stays_when_the_app_ends(tmp_path: Path, cat: Path, clip: Path, how: signal.Signals) -> None:
     def start() -> tuple[subprocess.Popen[bytes], str]:
         port = free_port()

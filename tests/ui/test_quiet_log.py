@@ -74,6 +74,7 @@ def check_log(text: str) -> None:
     assert "Again since the last summary" in text
 
 
+@pytest.mark.slow
 def test_bad_requests_do_not_flood_the_log(tmp_path: Path) -> None:
     with logged_app(tmp_path, "-m", "popscore", "app") as (url, log):
         flood(url, 300)

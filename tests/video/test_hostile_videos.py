@@ -51,6 +51,7 @@ for name in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_hostile_videos_cost_little_and_are_read_or_refused(tmp_path: Path) -> None:
     """One process reads them all: a start of Python costs more than most of them."""
     wrong, command = [], [sys.executable, "-c", _MEASURE]

@@ -57,6 +57,7 @@ def test_six_scenes_of_two_seconds_are_six_moments_whatever_their_scores(per_sce
         check(frames, chosen, 6)
 
 
+@pytest.mark.slow
 def test_any_frames() -> None:
     random = np.random.default_rng(0)
     for _ in range(30):

@@ -67,6 +67,7 @@ def test_errors_are_the_same(isolated: IsolatedScorer, scorer: Scorer, tmp_path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no limit of memory")
+@pytest.mark.slow
 def test_a_photo_that_needs_more_memory_than_a_worker_has_is_an_error_and_the_gallery_goes_on(
     readers: Readers, cat: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def task_of(clip: Path, out: Path | None = None, **more: Any) -> tasks.VideoTask
     return tasks.VideoTask(path=clip, name="clip.mp4", out=out, limits=VideoLimits(), **asked)
 
 
+@pytest.mark.slow
 def test_the_best_frames_are_the_same(
     isolated: IsolatedScorer, readers: Readers, scorer: Scorer, clip: Path, tmp_path: Path
 ) -> None:
@@ -166,6 +168,7 @@ def test_a_fault_of_popscore_is_told_and_costs_one_photo(readers: Readers, cat: 
             readers.photos.call(bad_tasks.surprise, (), seconds=20)
 
 
+@pytest.mark.slow
 def test_large_photos_have_workers_of_their_own(
     isolated: IsolatedScorer, readers: Readers, scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_most_varied() -> None:
     assert features.most_varied(np.zeros((3, 4), np.float32), 2).tolist() == [0, 1]  # the first of equals
 
 
+@pytest.mark.slow
 def test_training_sees_what_scoring_sees(pictures: list[Image.Image]) -> None:
     """The same numbers as scoring makes from the metadata of the file."""
     side = features.SIDE_PX

@@ -57,6 +57,7 @@ def assert_maps_and_free_batch(path: Path, *, channels: int) -> None:
 # --- maps --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_popscore_file(tmp_path: Path, resnet50_file: Path, photos: dict[str, Path]) -> None:
     done = convert(resnet50_file, tmp_path / "model.onnx")
     assert (done.difference <= 1e-5, done.remarks, done.weights) == (True, [], "weights of your own")

@@ -187,6 +187,7 @@ def hdr_clip(codec: str, transfer: int) -> Clip:
 
 @pytest.mark.parametrize(("codec", "ending"), [("libx265", "mp4"), ("libsvtav1", "mkv")])
 @pytest.mark.parametrize(("transfer", "white_from", "white_to"), [(PQ, 0.55, 0.68), (HLG, 0.68, 0.85)])
+@pytest.mark.slow
 def test_high_dynamic_range_is_mapped(
     tmp_path: Path, codec: str, ending: str, transfer: int, white_from: float, white_to: float
 ) -> None:
