@@ -28,6 +28,7 @@ class Settings:
     Attributes:
         hosts: names that the app is served as, besides those that it finds by itself: in lower case, `*.` in front
             for all names below one, `*` alone for any name at all.
+        selfie_path, selfie_repo: a selfie model, as a file or as a repository of the Hub; at most one of the two.
         fetch_addresses: whether the app fetches photos and videos that a client gives by their address.
     """
 
@@ -36,6 +37,8 @@ class Settings:
     model_file: str = "model.onnx"
     model_sha256: str | None = None
     model_path: Path | None = None
+    selfie_path: Path | None = None
+    selfie_repo: str | None = None
     strict: bool = False
     max_image_bytes: int = 25 * BYTES_PER_MB
     max_video_bytes: int = 500 * BYTES_PER_MB
@@ -59,6 +62,7 @@ class Settings:
         path = text("POPSCORE_MODEL_PATH")
         cache_dir = text("POPSCORE_CACHE_DIR")
         sha256 = text("POPSCORE_MODEL_SHA256")
+        selfie_path, selfie_repo = _file_or_repo("POPSCORE_SELFIE_MODEL", text("POPSCORE_SELFIE_MODEL"))
         return cls(
             model_repo=_matching("POPSCORE_MODEL_REPO", text("POPSCORE_MODEL_REPO"), _REPO, "OWNER/NAME"),
             model_revision=_matching(
@@ -73,6 +77,8 @@ class Settings:
                 "POPSCORE_MODEL_SHA256", sha256 and sha256.lower(), _SHA256, "64 hexadecimal digits"
             ),
             model_path=_path("POPSCORE_MODEL_PATH", path) if path else None,
+            selfie_path=selfie_path,
+            selfie_repo=selfie_repo,
             strict=_flag("POPSCORE_STRICT", values.get("POPSCORE_STRICT", "")),
             max_image_bytes=_megabytes("POPSCORE_MAX_IMAGE_MB", text("POPSCORE_MAX_IMAGE_MB"), 25),
             max_video_bytes=_megabytes("POPSCORE_MAX_VIDEO_MB", text("POPSCORE_MAX_VIDEO_MB"), 500),
@@ -101,6 +107,17 @@ def _path(name: str, value: str) -> Path:
         return Path(value).expanduser()
     except RuntimeError:
         raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: there is no such home directory.") from None
+
+
+def _file_or_repo(name: str, value: str | None) -> tuple[Path | None, str | None]:
+    """Whichever of the two the value is. What looks like OWNER/NAME is a file where one is there, or ends in .onnx."""
+    if value is None:
+        return None, None
+    if _REPO.fullmatch(value) and not value.lower().endswith(".onnx") and not os.path.lexists(value):
+        return None, value
+    if not value.isprintable():
+        raise InvalidSetting(f"{name}={value[:80]!r} cannot be used: it must be a file, or OWNER/NAME on the Hub.")
+    return _path(name, value), None
 
 
 def _flag(name: str, value: str) -> bool:

@@ -79,6 +79,8 @@ def meaning(info: ModelInfo) -> str:
     """What the score is, in one sentence."""
     if info.spec.kind == "popularity":
         return "The score predicts how much people will like this photo for what it shows, whoever posts it."
+    if info.spec.kind == "selfie":
+        return "The score predicts whether a selfie is one of the more popular ones, whoever posts it."
     return (
         "The score predicts how appealing people find this photo. "
         "It was learned from ratings of photos, not from likes."

@@ -18,6 +18,8 @@ def test_empty_environment() -> None:
         model_file="model.onnx",
         model_sha256=None,
         model_path=None,
+        selfie_path=None,
+        selfie_repo=None,
         strict=False,
         max_image_bytes=25_000_000,
         max_video_bytes=500_000_000,
@@ -34,6 +36,7 @@ def test_every_variable() -> None:
         POPSCORE_MODEL_FILE="onnx/fp32/model.onnx",
         POPSCORE_MODEL_SHA256="AB" * 32,
         POPSCORE_MODEL_PATH="/models/a b.onnx",
+        POPSCORE_SELFIE_MODEL="some-one/selfies",
         POPSCORE_STRICT="1",
         POPSCORE_MAX_IMAGE_MB="0.5",
         POPSCORE_MAX_VIDEO_MB="2000",
@@ -47,6 +50,7 @@ def test_every_variable() -> None:
         model_file="onnx/fp32/model.onnx",
         model_sha256="ab" * 32,
         model_path=Path("/models/a b.onnx"),
+        selfie_repo="some-one/selfies",
         strict=True,
         max_image_bytes=500_000,
         max_video_bytes=2_000_000_000,
@@ -108,6 +112,7 @@ def test_not_strict(word: str) -> None:
         ("POPSCORE_MODEL_FILE", ["/etc/model.onnx", "../model.onnx", "a//b", "a/./b", "a\\b", "a/", "a\x07b", ".."]),
         ("POPSCORE_MODEL_SHA256", ["abc", "g" * 64, "a" * 63, "a" * 65]),
         ("POPSCORE_MODEL_PATH", ["~nobody-of-this-name/model.onnx"]),
+        ("POPSCORE_SELFIE_MODEL", ["~nobody-of-this-name/model.onnx", "a\x07b", "a\x00.onnx"]),
         ("POPSCORE_CACHE_DIR", ["~nobody-of-this-name/cache"]),
         ("POPSCORE_STRICT", ["2", "maybe", "-"]),
         ("POPSCORE_MAX_IMAGE_MB", ["0", "-1", "nan", "inf", "1e7", "25MB", "1,5"]),
@@ -152,3 +157,15 @@ def test_the_error_is_also_a_standard_error() -> None:
 def test_commas_and_blanks_between_hosts_do_not_count() -> None:
     assert read(POPSCORE_HOSTS=" a.example ,, b.example,").hosts == ("a.example", "b.example")
     assert read(POPSCORE_HOSTS="*").hosts == ("*",)
+
+
+def test_a_selfie_model_is_a_file_or_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("selfie.onnx", "models/selfie.onnx", "/models/selfie", "./models/selfie", "a/b/c"):
+        settings = read(POPSCORE_SELFIE_MODEL=value)
+        assert (settings.selfie_path, settings.selfie_repo) == (Path(value), None)
+    assert read(POPSCORE_SELFIE_MODEL="models/selfie").selfie_repo == "models/selfie"
+    assert read(POPSCORE_SELFIE_MODEL="") == Settings()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "selfie").touch()
+    monkeypatch.chdir(tmp_path)
+    assert read(POPSCORE_SELFIE_MODEL="models/selfie").selfie_path == Path("models/selfie")

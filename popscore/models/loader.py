@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from popscore.errors import ModelRefused, ModelUnavailable
+from popscore.errors import ModelRefused, ModelUnavailable, PopscoreError
 from popscore.files.opening import NotRegular, limited_bytes
 from popscore.models.hub import download
 from popscore.models.network import MAX_MODEL_BYTES
 from popscore.models.session import ScoringSession, open_session
-from popscore.models.spec import ModelInfo
+from popscore.models.spec import I2PA_SPEC, ModelInfo
 from popscore.settings import Settings
 
 EMBEDDED_FILE = "embedded/model.onnx"
 # After a fall-back the Hub is asked again at the first use of the model after this time, in the background.
 RETRY_AFTER_S = 300.0
+_SELFIE_VARIABLE = "POPSCORE_SELFIE_MODEL"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class _Entry:
 
 _loaded: dict[_Choice, _Entry] = {}
 _lock = threading.Lock()
+# Selfie models in use, and why one of the Hub could not be had, until when that is believed.
+_selfies: dict[tuple[Path | None, str | None], LoadedModel] = {}
+_not_had: dict[str, tuple[PopscoreError, float]] = {}
+_selfie_lock = threading.Lock()
 
 
 def load_model(settings: Settings) -> LoadedModel:
@@ -70,6 +75,52 @@ def load_model(settings: Settings) -> LoadedModel:
             entry.retry_at_s = math.inf  # one try at a time
             threading.Thread(target=_ask_again, args=(settings, entry), name="popscore-hub-again", daemon=True).start()
         return entry.model
+
+
+def load_selfie_model(settings: Settings) -> LoadedModel | None:
+    """The selfie model that the settings ask for; None where they ask for none. Loaded once, as `load_model`.
+
+    Of the Hub it is `model.onnx` on the branch main. Where that could not be had, the Hub is asked again at the first
+    use after `RETRY_AFTER_S`; until then the same error is raised at once.
+
+    Raises:
+        ModelUnavailable: it could not be had.
+        ModelRefused: it is no image scorer, or of another kind.
+    """
+    path, repo = settings.selfie_path, settings.selfie_repo
+    if path is None and repo is None:
+        return None
+    with _selfie_lock:
+        if (path, repo) not in _selfies:
+            _selfies[path, repo] = _selfie_file(path) if path is not None else _selfie_of_hub(repo or "")
+        return _selfies[path, repo]
+
+
+def _selfie_file(path: Path) -> LoadedModel:
+    return _checked_kind(_load_file(Settings(), path, variable=_SELFIE_VARIABLE), path.name)
+
+
+def _selfie_of_hub(repo: str) -> LoadedModel:
+    error, until_s = _not_had.get(repo, (None, 0.0))
+    if error is not None and time.monotonic() < until_s:
+        raise error
+    try:
+        return _checked_kind(_load_from_hub(Settings(), repo), f"model.onnx of {repo}")
+    except PopscoreError as error:
+        _not_had[repo] = error, _next_try_s()
+        raise
+
+
+def _checked_kind(model: LoadedModel, file: str) -> LoadedModel:
+    """The model, if it is one for selfies."""
+    kind = model.info.spec.kind
+    if kind != "selfie":
+        what = "it does not say what it is" if model.info.spec is I2PA_SPEC else f"its kind is {kind}"
+        raise ModelRefused(
+            f"{file} was refused: {what}, and {_SELFIE_VARIABLE} takes models of the kind selfie. "
+            "Make one with train-selfie, or leave the variable empty."
+        )
+    return model
 
 
 def _choice(settings: Settings) -> _Choice:
@@ -130,16 +181,16 @@ def _load_from_hub(settings: Settings, repo: str, *, patient: bool = False) -> L
     return LoadedModel(session, info, found.location)
 
 
-def _load_file(settings: Settings, location: Path) -> LoadedModel:
+def _load_file(settings: Settings, location: Path, *, variable: str = "POPSCORE_MODEL_PATH") -> LoadedModel:
     try:
         content = _read_limited(location)
     except ModelRefused:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, NotRegular, ValueError) as error:
-        raise ModelUnavailable(f"There is no model file at {location}. Check POPSCORE_MODEL_PATH.") from error
+        raise ModelUnavailable(f"There is no model file at {location}. Check {variable}.") from error
     except OSError as error:
         raise ModelUnavailable(
-            f"The model file {location} cannot be read: {error.strerror}. Check POPSCORE_MODEL_PATH."
+            f"The model file {location} cannot be read: {error.strerror}. Check {variable}."
         ) from error
     sha256 = _checked_sha256(content, settings.model_sha256, file=location.name)
     session = open_session(content, file=location.name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast, get_args
 
 from popscore.errors import ModelRefused
-from popscore.models.spec import Kind, ModelSpec, ResizeRule, Triple
+from popscore.models.spec import Kind, ModelSpec, ResizeRule, Triple, View
 from popscore.scale import I2PA_REFERENCE_MEAN, I2PA_REFERENCE_STD
 
 _PREFIX = "popscore."
@@ -47,6 +47,7 @@ def values_from_spec(spec: ModelSpec, **more: object) -> dict[str, str]:
         "description": spec.description,
         "input_size": list(spec.input_size),
         "resize": spec.resize,
+        "view": None if spec.view == "photo" else spec.view,  # what all files without the key mean
         "mean": list(spec.mean),
         "std": list(spec.std),
         "reference_mean": spec.reference_mean,
@@ -96,6 +97,7 @@ def spec_from_metadata(metadata: Mapping[str, str], *, file: str) -> ModelSpec |
         description=read.optional_text("description"),
         input_size=(int(height), int(width)),
         resize=cast(ResizeRule, read.one_of("resize", get_args(ResizeRule))),
+        view=cast(View, read.one_of("view", get_args(View), default="photo")),
         mean=read.triple("mean", (0.0, 0.0, 0.0)),
         std=std,
         reference_mean=read.number("reference_mean", I2PA_REFERENCE_MEAN),
@@ -132,8 +134,8 @@ class _Reader:
             raise self.refusal(key, "a text")
         return value
 
-    def one_of(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self.text(key)
+    def one_of(self, key: str, choices: tuple[str, ...], *, default: str | None = None) -> str:
+        value = (self.optional_text(key) or default) if default else self.text(key)
         if value not in choices:
             raise self.refusal(key, " or ".join(choices))
         return value

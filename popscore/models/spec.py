@@ -7,8 +7,9 @@ from typing import Any, Literal
 from popscore import scale
 from popscore.scale import I2PA_REFERENCE_MEAN, I2PA_REFERENCE_STD
 
-Kind = Literal["popularity", "appeal"]
+Kind = Literal["popularity", "appeal", "selfie"]
 ResizeRule = Literal["squash", "short_side_crop"]
+View = Literal["photo", "face"]
 Triple = tuple[float, float, float]
 
 Source = Literal["hub", "file", "embedded"]
@@ -28,6 +29,7 @@ class ModelSpec:
         input_size: (height, width) of the input in pixels.
         resize: `squash` resizes to `input_size` and gives up the aspect ratio; `short_side_crop` resizes
             until the photo covers `input_size` and cuts out the centre.
+        view: what of a photo becomes the input; `face` is a square round the largest face, see `people.selfie`.
         mean, std: per channel, for RGB values in [0, 1]: input = (rgb - mean) / std.
         reference_mean, reference_std: score distribution of the reference population.
         reference_population: words that finish "more appealing than 72 of 100 …".
@@ -44,6 +46,7 @@ class ModelSpec:
     description: str | None = None
     input_size: tuple[int, int]
     resize: ResizeRule = "squash"
+    view: View = "photo"
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
     reference_mean: float = I2PA_REFERENCE_MEAN
@@ -92,7 +95,7 @@ class ModelInfo:
     @property
     def adjective(self) -> str:
         """The word for what a higher score means; an appeal model never speaks of popularity."""
-        return "popular" if self.spec.kind == "popularity" else "appealing"
+        return "appealing" if self.spec.kind == "appeal" else "popular"
 
     def to_json(self) -> Json:
         """The short form that goes with every result."""
@@ -116,6 +119,7 @@ class ModelInfo:
             "input": {
                 "size": list(spec.input_size),
                 "resize": spec.resize,
+                "view": spec.view,
                 "mean": list(spec.mean),
                 "std": list(spec.std),
             },

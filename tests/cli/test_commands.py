@@ -257,7 +257,13 @@ def test_model_json(run: Run, folder: Path) -> None:
         "version": "7",
         "description": "Mean brightness.",
         "origin": "described.onnx",
-        "input": {"size": [32, 48], "resize": "squash", "mean": [0.1, 0.2, 0.3], "std": [0.5, 0.6, 0.7]},
+        "input": {
+            "size": [32, 48],
+            "resize": "squash",
+            "view": "photo",
+            "mean": [0.1, 0.2, 0.3],
+            "std": [0.5, 0.6, 0.7],
+        },
         "scale": {
             "reference_mean": 1.5,
             "reference_std": 0.5,
