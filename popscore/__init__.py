@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from popscore.insight.maps import Contributions, ScoreMap, explain
     from popscore.insight.trials import WhatIf, what_if
     from popscore.people.find import PhotoFaces, SeenFace, find_faces
+    from popscore.people.selfie import SelfieScore, score_selfie
     from popscore.posts import Constraints, PairSet, Posts, make_pairs, read_pairs, read_posts, write_pairs
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
@@ -76,6 +77,7 @@ __all__ = [
     "Scorer",
     "ScoringFailed",
     "SeenFace",
+    "SelfieScore",
     "Settings",
     "UnreadableImage",
     "UnreadableVideo",
@@ -96,6 +98,7 @@ __all__ = [
     "rank_video",
     "read_pairs",
     "read_posts",
+    "score_selfie",
     "share_card",
     "what_if",
     "win_probability",
@@ -112,6 +115,7 @@ _HOMES = {
     "popscore.insight.maps": ("Contributions", "ScoreMap", "explain"),
     "popscore.people.find": ("PhotoFaces", "SeenFace", "find_faces"),
     "popscore.posts": ("Constraints", "PairSet", "Posts", "make_pairs", "read_pairs", "read_posts", "write_pairs"),
+    "popscore.people.selfie": ("SelfieScore", "score_selfie"),
     "popscore.video": ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"),
 }
 

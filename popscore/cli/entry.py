@@ -28,6 +28,7 @@ from popscore.cli import (
     publish,
     rank,
     score,
+    selfie,
     try_,
 )
 from popscore.cli.terminal import NOTHING_DONE, OutputFailed, complain
@@ -44,6 +45,7 @@ _COMMANDS = (
     try_,
     card,
     faces,
+    selfie,
     cache,
     model,
     pairs,

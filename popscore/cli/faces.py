@@ -16,7 +16,7 @@ from popscore.settings import Settings
 if TYPE_CHECKING:
     from PIL import Image
 
-    from popscore.people.find import PhotoFaces, SeenFace
+    from popscore.people.find import PhotoFaces
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
@@ -131,21 +131,12 @@ def _named(photos: list[str], folder: Path) -> Iterator[Path]:
 
 def _rows(result: "PhotoFaces") -> Iterator[str]:
     """A line for the photo, then one for each face."""
+    from popscore.people.seen import eyes_seen
+
     count = len(result.faces)
     yield f"{printable(result.file)}: {count or 'no'} face{'' if count == 1 else 's'}\n"
     for number, face in enumerate(result.faces, 1):
         left, top, right, bottom = face.box
         place = f"{right - left} x {bottom - top} at {left}, {top}"
         shown = f"{face.expression} {face.expressions[face.expression]:.2f}"
-        yield f"{number:>4}  {place:<26}  {_eyes(face):<16}  {shown}\n"
-
-
-def _eyes(face: "SeenFace") -> str:
-    if face.turned.away:
-        return "turned away"
-    states = {eye.state for eye in face.eyes.values()}
-    if states == {"not_visible"}:
-        return "eyes not visible"
-    if "open" in states and "closed" in states:
-        return "one eye closed"
-    return "eyes closed" if "closed" in states else "eyes open"
+        yield f"{number:>4}  {place:<26}  {eyes_seen(face):<16}  {shown}\n"
