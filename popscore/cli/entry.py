@@ -29,6 +29,7 @@ from popscore.cli import (
     rank,
     score,
     selfie,
+    train_selfie,
     try_,
 )
 from popscore.cli.terminal import NOTHING_DONE, OutputFailed, complain
@@ -50,6 +51,7 @@ _COMMANDS = (
     model,
     pairs,
     evaluate,
+    train_selfie,
     convert,
     publish,
     app,

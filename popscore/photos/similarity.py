@@ -116,6 +116,40 @@ def resembling(signatures: Sequence[bytes], taken_s: Sequence[float | None], kno
     return [bool(alike) for alike in found[known:]]
 
 
+def apart(signatures: Sequence[bytes]) -> list[int]:
+    """Put photos into families, so that no photo of one family is a near-duplicate of any of another.
+
+    Unlike in `groups`, likeness goes on along a chain: a set that is split by families separates no near-duplicates.
+
+    Args:
+        signatures: of the photos, of whose times nothing is known.
+
+    Returns:
+        The first photo of each photo's family, as an index.
+
+    Raises:
+        ValueError: a signature is not one of this kind.
+    """
+    _check(signatures, [None] * len(signatures))
+    first = np.arange(len(signatures))
+    if len(first) < 2:
+        return first.tolist()
+    look, every = _Look(signatures, [None] * len(signatures), BURST_S), np.arange(len(signatures))
+
+    def root(index: int) -> int:
+        while first[index] != index:
+            first[index] = first[first[index]]  # makes the way shorter for the next one
+            index = int(first[index])
+        return index
+
+    for row in range(0, len(every), _ROWS):
+        for column in range(row, len(every), _COLUMNS):
+            for one, other in look.similar_pairs(every[row : row + _ROWS], every[column : column + _COLUMNS]):
+                a, b = sorted((root(one), root(other)))
+                first[b] = a
+    return [root(index) for index in every.tolist()]
+
+
 def _check(signatures: Sequence[bytes], taken_s: Sequence[float | None]) -> None:
     if len(signatures) != len(taken_s) or any(len(item) != SIGNATURE_BYTES for item in signatures):
         raise ValueError(f"{len(taken_s)} times for {len(signatures)} signatures, each of {SIGNATURE_BYTES} bytes")

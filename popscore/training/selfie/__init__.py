@@ -1,0 +1,1 @@
+"""A selfie model from selfies with popularity scores, in the format of the UCF Selfie data set."""
