@@ -135,7 +135,8 @@ def train_selfie(
     from popscore.training.selfie.export import embedded_content
 
     recipe, words = recipe or Recipe(), words or Words()
-    torch.set_num_threads(usable_cpus())
+    # Threads beyond the CPUs of a container wait for each other; OMP_NUM_THREADS may ask for fewer.
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
     read = read_dataset(dataset)
     files = files_of(read, images)
     claim(out, recipe, dataset_sha256=read.sha256, backbone_sha256=hashlib.sha256(embedded_content()).hexdigest())
