@@ -11,6 +11,7 @@ from popscore.photos.similarity import apart
 
 PARTS = ("train", "validation", "test")
 HELD_BACK = 0.1  # for validation, and as much for the test
+LEAST_PER_PART = 5  # selfies; fewer measure nothing
 # A family larger than this share of all goes to training: it would be most of a part by itself.
 _LARGE = 0.02
 
@@ -25,7 +26,7 @@ def parts_of(signatures: Sequence[bytes], *, seed: int) -> NDArray[np.intp]:
     families = np.array(apart(signatures), np.intp)
     parts = np.zeros(len(families), np.intp)
     names, sizes = np.unique(families, return_counts=True)
-    wanted = max(1, round(HELD_BACK * len(families)))
+    wanted = max(LEAST_PER_PART, round(HELD_BACK * len(families)))
     left = {2: wanted, 1: wanted}  # the test set is filled first, so that it stays when the rest changes
     largest = max(1, round(_LARGE * len(families)))
     for index in np.random.default_rng(seed).permutation(len(names)).tolist():

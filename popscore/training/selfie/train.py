@@ -39,9 +39,8 @@ from popscore.training.selfie.pictures import (
     prepare,
 )
 from popscore.training.selfie.recipe import CURVES, LEFT_OUT, MODEL, REPORT, Recipe, claim
-from popscore.training.selfie.split import PARTS, parts_of
+from popscore.training.selfie.split import LEAST_PER_PART, PARTS, parts_of
 
-LEAST_PER_PART = 5  # selfies; fewer measure nothing
 _CHECKED = 16  # selfies on which torch and ONNX are compared
 # A model that is right on all of a small validation set would be given boundless confidence.
 _TEMPERATURES = (0.5, 10.0)
