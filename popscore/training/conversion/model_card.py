@@ -94,7 +94,7 @@ def _front_matter(spec: ModelSpec) -> str:
         license=known,
         license_name=slug if known == "other" else None,
         library_name="onnx",
-        tags=["popscore", "onnx", "image-popularity" if spec.kind == "popularity" else "image-aesthetics"],
+        tags=["popscore", "onnx", "image-aesthetics" if spec.kind == "appeal" else "image-popularity"],
     )
     return f"---\n{data.to_yaml()}\n---\n"
 
