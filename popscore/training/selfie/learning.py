@@ -129,7 +129,7 @@ def scores(network: Any, pictures: Pictures, chosen: Indices, *, batch: int = 64
 
 def _batches(chosen: Indices, batch: int) -> list[Indices]:
     """Parts of about the same size; none of one alone, which batch normalisation does not take."""
-    return np.array_split(chosen, max(1, len(chosen) // batch))
+    return np.array_split(chosen, max(1, len(chosen) // max(2, batch)))
 
 
 def _keep(path: Path, network: Any, optimizer: Any, history: list[Epoch], best: int, best_state: Any) -> None:

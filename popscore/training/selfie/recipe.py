@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from popscore.errors import PopscoreError
-from popscore.files.atomic import make_folder, replacing
+from popscore.files.atomic import failure, make_folder, replacing
 from popscore.models.spec import Json, View
 
 NetworkName = Literal["convolutional", "head"]
@@ -56,7 +56,10 @@ def claim(run: Path, recipe: Recipe, *, dataset_sha256: str, backbone_sha256: st
     }
     path = run / CONFIG
     if not path.exists():
-        others = [entry.name for entry in run.iterdir() if not entry.name.startswith(".popscore-")]
+        try:
+            others = [entry.name for entry in run.iterdir() if not entry.name.startswith(".popscore-")]
+        except OSError as error:
+            raise failure(run.name, error) from error
         if others:
             raise RunRefused(f"{run} holds other files, such as {sorted(others)[0]}. Name an empty or a new folder.")
         with replacing(path) as file:
@@ -71,8 +74,8 @@ def claim(run: Path, recipe: Recipe, *, dataset_sha256: str, backbone_sha256: st
     for name in wanted:
         if found.get(name) != wanted[name]:
             raise RunRefused(
-                f"{run} holds a run of another configuration: {name} is {found.get(name)!r} there and {wanted[name]!r} "
-                "here. Name a new folder, or give the options of that run."
+                f"{run} holds a run of another configuration: {name} is {str(found.get(name))[:80]} there and "
+                f"{wanted[name]} here. Name a new folder, or give the options of that run."
             )
     for left in run.glob(".popscore-*.tmp"):  # of a run that was killed while it wrote
         left.unlink(missing_ok=True)

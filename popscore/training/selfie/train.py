@@ -23,6 +23,7 @@ from popscore.cpus import usable_cpus
 from popscore.files.atomic import replacing
 from popscore.metrics import fit_win_scale
 from popscore.models.spec import Json, ModelSpec
+from popscore.photos.similarity import apart
 from popscore.training.errors import require
 from popscore.training.selfie import figures, networks
 from popscore.training.selfie.dataset import Dataset, DatasetRefused, files_of, popular, read_dataset
@@ -63,6 +64,8 @@ class SelfieRun:
         model: the file.
         counts: selfies by state, see `pictures.STATES`; those that were not used are named in left_out.csv.
         missing: names of the first missing pictures.
+        families: how many families of near-duplicates there are, and the size of the largest. A large one is in
+            training as a whole; if it has most of the selfies, the test is on unusual ones.
         parts: selfies in training, validation and test.
         threshold: popularity score from which a selfie counted as popular.
         whole: the figures on the test selfies.
@@ -76,6 +79,7 @@ class SelfieRun:
     sha256: str
     counts: Mapping[str, int]
     missing: tuple[str, ...]
+    families: tuple[int, int]
     parts: Mapping[str, int]
     threshold: float
     epochs: int
@@ -93,6 +97,7 @@ class SelfieRun:
             "sha256": self.sha256,
             "selfies": dict(self.counts),
             "missing": list(self.missing),
+            "families": {"count": self.families[0], "largest": self.families[1]},
             "parts": dict(self.parts),
             "popular_from": self.threshold,
             "epochs": self.epochs,
@@ -150,7 +155,8 @@ def train_selfie(
     labels = np.zeros(len(files), bool)
     all_scores = np.array([selfie.score for selfie in read.selfies])
     labels[used], threshold = popular(all_scores[used], recipe.popular_from)
-    parts = parts_of([pictures.signatures[index] for index in used], seed=recipe.seed)
+    families = apart([pictures.signatures[index] for index in used])
+    parts = parts_of(families, seed=recipe.seed)
     train, validation, test = (used[parts == part] for part in range(len(PARTS)))
     _check_parts(train, validation, test, labels)
 
@@ -174,6 +180,7 @@ def train_selfie(
         sha256="",
         counts={state: int((pictures.states == number).sum()) for number, state in enumerate(STATES)},
         missing=tuple(read.selfies[index].name for index in np.flatnonzero(pictures.states == 1)[:10]),
+        families=(len(set(families)), max(Counter(families).values())),
         parts={"train": len(train), "validation": len(validation), "test": len(test)},
         threshold=threshold,
         epochs=len(learned.history),

@@ -24,7 +24,7 @@ def signatures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def test_copies_stay_together(signatures: dict[str, bytes]) -> None:
     names, taken = list(signatures), list(signatures.values())
-    parts = parts_of(taken, seed=0)
+    parts = parts_of(apart(taken), seed=0)
     by_name = dict(zip(names, parts.tolist(), strict=True))
     copies = [name for name in names if name.endswith("_again")]
     assert len(copies) == 10
@@ -34,13 +34,13 @@ def test_copies_stay_together(signatures: dict[str, bytes]) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_no_part_resembles_another(signatures: dict[str, bytes], seed: int) -> None:
     taken = list(signatures.values())
-    parts = parts_of(taken, seed=seed)
+    parts = parts_of(apart(taken), seed=seed)
     for part in range(3):
         inside = [one for one, its in zip(taken, parts, strict=True) if its == part]
         outside = [one for one, its in zip(taken, parts, strict=True) if its != part]
         assert len(inside) >= 8
         assert not any(resembling(inside + outside, [None] * len(taken), len(inside)))
-    assert np.array_equal(parts, parts_of(taken, seed=seed))
+    assert np.array_equal(parts, parts_of(apart(taken), seed=seed))
 
 
 def test_families_go_along_chains(photos: dict[str, Path]) -> None:
@@ -66,4 +66,4 @@ def test_different_photos_are_families_of_their_own(photos: dict[str, Path]) -> 
 
 def test_one_large_family_goes_to_training() -> None:
     one = signature(Image.linear_gradient("L").convert("RGB"))
-    assert set(parts_of([one] * 50, seed=0).tolist()) == {0}
+    assert set(parts_of(apart([one] * 50), seed=0).tolist()) == {0}
