@@ -280,7 +280,10 @@ def _groups(best_first: Sequence[Candidate], burst_s: float) -> list[int]:
 
 def _firsts(groups: Sequence[int]) -> list[int]:
     """Place of the first photo of each group."""
-    return list({group: place for place, group in reversed(list(enumerate(groups)))}.values())[::-1]
+    firsts: dict[int, int] = {}
+    for place, group in enumerate(groups):
+        firsts.setdefault(group, place)
+    return list(firsts.values())
 
 
 def _check_top(top: int | None) -> None:

@@ -27,6 +27,7 @@ _LEAST_CONTRAST = 4.0  # standard deviation of brightness below which a tile sho
 _UNCHANGED = 0.8  # share of the detail in each direction that counts as all of it
 _PART_SHARP, _PART_EVEN = 0.7, 0.62
 _ACROSS, _SHAKE_RATIO = 0.72, 1.35
+_DARKEST, _BRIGHTEST = 12, 243  # mean brightness of a tile, beyond which its noise is clipped
 _LEAST_ENERGY = 1.0  # of coarse detail, in squared steps of brightness
 # Directions of second differences: rows, columns, both diagonals.
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -63,28 +64,30 @@ class Details:
 
     Attributes:
         tiles: sharpness of each tile, row by row; None where it is plain.
-        noise: as in `Light`.
+        noise: as in `Light`, but fine texture does not count.
+        tones: bits of information in the brightness of a part of 4 x 4 pixels, 0 to 8; noise adds none.
         clipped: share of pixels that are blown or blocked.
-        histogram: (256) pixels of each brightness.
     """
 
     tiles: tuple[float | None, ...]
     noise: float
+    tones: float
     clipped: float
-    histogram: Sequence[int]
 
 
 def details(pixels: Image.Image) -> Details:
     """Measure the tiles of a photo, mode RGB, each for itself."""
     grey = pixels.convert("L")
-    noise = _noise(grey)
+    noise = _noise(grey, texture=False)
     found = [_detail(_cut(grey, tile), noise) for tile in _tiles(grey.size)]
     histogram = grey.histogram()
+    shares = np.array(grey.reduce(4).histogram(), np.float64)
+    shares = shares[shares > 0] / shares.sum()
     return Details(
         tiles=tuple(None if tile is None else float(tile.mean()) for tile in found),
         noise=noise,
+        tones=abs(float((shares * np.log2(shares)).sum())),
         clipped=(sum(histogram[: BLOCKED_TO + 1]) + sum(histogram[BLOWN_FROM:])) / (grey.width * grey.height),
-        histogram=histogram,
     )
 
 
@@ -192,8 +195,12 @@ def _second_difference(grey: Grey, down: int, right: int) -> Grey:
     return np.asarray(before - 2 * middle + after, np.float32)
 
 
-def _noise(grey: Image.Image) -> float:
+def _noise(grey: Image.Image, *, texture: bool = True) -> float:
     """Median of the noise of the plainest quarter of the tiles.
+
+    Args:
+        grey: brightness.
+        texture: fine texture counts too. Without, nearly the least of all tiles: noise is everywhere, texture is not.
 
     Source: Immerkaer 1996, "Fast noise variance estimation": the mean absolute answer of a mask that edges of one
     direction leave at 0, scaled to a standard deviation.
@@ -208,5 +215,9 @@ def _noise(grey: Image.Image) -> float:
             - 2 * (part[:-2, 1:-1] + part[2:, 1:-1] + part[1:-1, :-2] + part[1:-1, 2:])
             + 4 * part[1:-1, 1:-1]
         )  # fmt: skip
-        found.append(float(np.sqrt(np.pi / 2) / 6 * np.abs(laplacian).mean()))
+        deviation = float(np.sqrt(np.pi / 2) / 6 * np.abs(laplacian).mean())
+        if texture or _DARKEST < float(part.mean()) < _BRIGHTEST:
+            found.append(deviation)
+    if not texture:
+        return float(np.percentile(found, 4)) if found else 0.0
     return float(np.median(np.sort(found)[: max(1, len(found) // 4)])) if found else 0.0

@@ -26,10 +26,11 @@ class ShotMeasure:
     Attributes:
         tiles: fine detail against detail twice as coarse in a grid of parts, row by row; None where a part is plain.
         noise: standard deviation of the noise, in steps of brightness.
-        tones: bits of information in the brightness of a pixel, 0 to 8: how much of the scale the picture uses.
+        tones: bits of information in the brightness, 0 to 8: how much of the scale the picture uses.
         clipped: share of pixels without detail in the lights or in the shadows.
         faces: how many; None where nobody looked for any.
         eyes_closed: faces of which no eye is open and one is closed; None as `faces`.
+        eyes_open: faces of which an eye is open; of the others nothing is visible. None as `faces`.
         face_sharpness: median over the faces, see `sharpness.sharpness`; None without faces.
     """
 
@@ -39,6 +40,7 @@ class ShotMeasure:
     clipped: float
     faces: int | None = None
     eyes_closed: int | None = None
+    eyes_open: int | None = None
     face_sharpness: Number = None
 
     def to_json(self) -> Json:
@@ -50,6 +52,7 @@ class ShotMeasure:
             "clipped": round(self.clipped, 6),
             "faces": self.faces,
             "eyes_closed": self.eyes_closed,
+            "eyes_open": self.eyes_open,
             "face_sharpness": None if self.face_sharpness is None else round(self.face_sharpness, 4),
         }
 
@@ -64,9 +67,9 @@ class ShotMeasure:
             raise ValueError("a measure of a shot has a list of tiles")
         if len(document["tiles"]) > _MOST_TILES:
             raise ValueError(f"a measure of a shot has {_MOST_TILES} tiles at most")
-        faces, closed = (_count(document.get(name)) for name in ("faces", "eyes_closed"))
-        if (faces is None) != (closed is None) or (closed or 0) > (faces or 0):
-            raise ValueError("more faces have their eyes closed than there are")
+        faces, closed, opened = (_count(document.get(name)) for name in ("faces", "eyes_closed", "eyes_open"))
+        if len({faces is None, closed is None, opened is None}) > 1 or (closed or 0) + (opened or 0) > (faces or 0):
+            raise ValueError("more faces have their eyes open or closed than there are")
         return cls(
             tiles=tuple(None if tile is None else _number(tile, 100) for tile in document["tiles"]),
             noise=_number(document.get("noise"), 255),
@@ -74,6 +77,7 @@ class ShotMeasure:
             clipped=_number(document.get("clipped"), 1),
             faces=faces,
             eyes_closed=closed,
+            eyes_open=opened,
             face_sharpness=None
             if document.get("face_sharpness") is None
             else _number(document["face_sharpness"], 10_000),
@@ -101,23 +105,23 @@ def measure_shot(photo: NamedPhoto, limits: ImageLimits, *, side: int | None, pe
 def measured(pixels: Image.Image, *, people: bool) -> ShotMeasure:
     """Measure pixels of mode RGB. Arguments and errors as `measure_shot`."""
     found = details(pixels)
-    histogram = np.asarray(found.histogram, np.float64) / (pixels.width * pixels.height)
-    used = histogram[histogram > 0]
-    faces, closed, sharp = None, None, None
+    faces, closed, opened, sharp = None, None, None, None
     if people:
         # Loaded only when asked for.
         from popscore.people.find import PhotoFaces, faces_in
 
         seen = PhotoFaces(file="", width=pixels.width, height=pixels.height, faces=tuple(faces_in(pixels)))
         faces, closed = len(seen.faces), seen.eyes_closed
+        opened = sum(any(eye.state == "open" for eye in face.eyes.values()) for face in seen.faces)
         sharp = float(np.median([face.sharpness for face in seen.faces])) if faces else None
     return ShotMeasure(
         tiles=found.tiles,
         noise=found.noise,
-        tones=float(-(used * np.log2(used)).sum()) + 0.0,
+        tones=found.tones,
         clipped=found.clipped,
         faces=faces,
         eyes_closed=closed,
+        eyes_open=opened,
         face_sharpness=sharp,
     )
 

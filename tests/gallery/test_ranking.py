@@ -247,6 +247,12 @@ def test_top_of_groups_gives_the_best_of_each() -> None:
     assert (ranking.total, ranking.scenes, ranking.cut_gap) == (5, 3, 1.5)
 
 
+def test_top_of_groups_that_lie_within_each_other() -> None:
+    photos = [candidate("lake 1", 5.0, looks=1), candidate("hill", 4.0, looks=2), candidate("lake 2", 3.0, looks=1)]
+    ranking = rank(photos, MODEL, top=1, group_similar=True)
+    assert ([photo.file for photo in ranking.results], ranking.cut_gap) == (["lake 1"], 1.0)
+
+
 @pytest.mark.parametrize("top", [0, -1])
 def test_top_must_be_above_0(top: int, tiny_model: Path) -> None:
     with pytest.raises(InvalidSetting, match=f"top={top}"):
