@@ -24,7 +24,7 @@ from popscore.results import ScoredPhoto
 
 # Sharpness is a natural logarithm of a ratio: a shot shaken by 4 pixels, or out of focus by 1.5, loses some 0.45, and
 # two shots without fault differ by 0.02.
-_SHARP, _NOISE, _TONES, _CLIPPED = 1.0, 0.5, 0.5, 0.2
+_SHARP, _NOISE, _TONES, _BLOWN = 1.0, 0.5, 0.5, 0.3
 _SCORE = 0.05  # for each time the model's noise
 MARGIN: Final = 0.05
 """Of the sum, up to which two shots cannot be told apart: two standard deviations between shots without fault."""
@@ -33,9 +33,10 @@ _MOST = 1.0  # that a part of a shot, or its noise or its score, can be better o
 _MOST_LIGHT = 0.15
 # Blur takes fine texture away, which then seems to have been noise.
 _MOST_NOISE = 0.5
+_NOISY = 0.45  # natural logarithm of how much more noise than the middle of the group is much
 # The sharpness of a face is a ratio of squares, hence half of its logarithm; and faces count as much as all the rest.
 _FACE_POWER, _FACE_SHARE = 0.5, 0.5
-_SMALL_NOISE, _SMALL_CLIPPED, _LEAST = 3.0, 0.02, 1e-3  # differences below these mean nothing
+_SMALL_NOISE, _SMALL_BLOWN, _LEAST = 3.0, 0.02, 1e-3  # differences below these mean nothing
 
 SAME = "cannot be told apart"
 _BETTER = {"sharp": "sharper", "noise": "less noise", "light": "better light", "score": "higher score"}
@@ -133,16 +134,20 @@ def _qualities(measures: Sequence[ShotMeasure | None], scores: Sequence[float], 
     middle_score = median(scores)
     clean = _centred([None if m is None else -math.log(m.noise + _SMALL_NOISE) for m in measures])
     tones = _centred([None if m is None else m.tones for m in measures])
-    whole = _centred([None if m is None else -math.log(m.clipped + _SMALL_CLIPPED) for m in measures])
-    return [
-        _Quality(
-            sharp=_SHARP * sharp[at],
-            noise=_within(_NOISE * clean[at], _MOST_NOISE),
-            light=_within(_TONES * tones[at] + _CLIPPED * whole[at], _MOST_LIGHT),
-            score=_SCORE * _within((score - middle_score) / max(noise, _LEAST), 1 / _SCORE),
+    blown = _centred([None if m is None else math.log(m.blown + _SMALL_BLOWN) for m in measures])
+    found = []
+    for at, score in enumerate(scores):
+        # What a much noisier shot seems to show more of is noise.
+        seen = min(sharp[at], 0.0) if clean[at] < -_NOISY else sharp[at]
+        found.append(
+            _Quality(
+                sharp=_SHARP * seen,
+                noise=_within(_NOISE * clean[at], _MOST_NOISE),
+                light=_within(_TONES * tones[at] - _BLOWN * blown[at], _MOST_LIGHT),
+                score=_SCORE * _within((score - middle_score) / max(noise, _LEAST), 1 / _SCORE),
+            )
         )
-        for at, score in enumerate(scores)
-    ]
+    return found
 
 
 def _sharpness(measures: Sequence[ShotMeasure | None]) -> list[float]:
@@ -198,7 +203,10 @@ def _better(
 def _better_in_words(first: int, better: str, measure: ShotMeasure | None, qualities: Sequence[_Quality]) -> str:
     if better == "eyes":
         return "fewer eyes closed" if measure is not None and measure.eyes_closed else "eyes open"
-    if better == "sharp" and qualities[first].sharp + MARGIN >= max(quality.sharp for quality in qualities):
+    own = qualities[first]
+    # What a noisier shot seems to show more of is noise.
+    others = [quality.sharp for quality in qualities if quality.noise >= own.noise - MARGIN]
+    if better == "sharp" and own.sharp + MARGIN >= max(others):
         return f"sharpest of {len(qualities)}"
     if better == "warning":
         return "no warning"

@@ -66,13 +66,14 @@ class Details:
         tiles: sharpness of each tile, row by row; None where it is plain.
         noise: as in `Light`, but fine texture does not count.
         tones: bits of information in the brightness of a part of 4 x 4 pixels, 0 to 8; noise adds none.
-        clipped: share of pixels that are blown or blocked.
+        blown, blocked: as in `Light`.
     """
 
     tiles: tuple[float | None, ...]
     noise: float
     tones: float
-    clipped: float
+    blown: float
+    blocked: float
 
 
 def details(pixels: Image.Image) -> Details:
@@ -87,7 +88,8 @@ def details(pixels: Image.Image) -> Details:
         tiles=tuple(None if tile is None else float(tile.mean()) for tile in found),
         noise=noise,
         tones=abs(float((shares * np.log2(shares)).sum())),
-        clipped=(sum(histogram[: BLOCKED_TO + 1]) + sum(histogram[BLOWN_FROM:])) / (grey.width * grey.height),
+        blown=sum(histogram[BLOWN_FROM:]) / (grey.width * grey.height),
+        blocked=sum(histogram[: BLOCKED_TO + 1]) / (grey.width * grey.height),
     )
 
 

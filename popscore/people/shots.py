@@ -27,7 +27,7 @@ class ShotMeasure:
         tiles: fine detail against detail twice as coarse in a grid of parts, row by row; None where a part is plain.
         noise: standard deviation of the noise, in steps of brightness.
         tones: bits of information in the brightness, 0 to 8: how much of the scale the picture uses.
-        clipped: share of pixels without detail in the lights or in the shadows.
+        blown, blocked: shares of pixels without detail in the lights and in the shadows.
         faces: how many; None where nobody looked for any.
         eyes_closed: faces of which no eye is open and one is closed; None as `faces`.
         eyes_open: faces of which an eye is open; of the others nothing is visible. None as `faces`.
@@ -37,7 +37,8 @@ class ShotMeasure:
     tiles: tuple[Number, ...]
     noise: float
     tones: float
-    clipped: float
+    blown: float
+    blocked: float
     faces: int | None = None
     eyes_closed: int | None = None
     eyes_open: int | None = None
@@ -49,7 +50,8 @@ class ShotMeasure:
             "tiles": [None if tile is None else round(tile, 5) for tile in self.tiles],
             "noise": round(self.noise, 4),
             "tones": round(self.tones, 4),
-            "clipped": round(self.clipped, 6),
+            "blown": round(self.blown, 6),
+            "blocked": round(self.blocked, 6),
             "faces": self.faces,
             "eyes_closed": self.eyes_closed,
             "eyes_open": self.eyes_open,
@@ -74,7 +76,8 @@ class ShotMeasure:
             tiles=tuple(None if tile is None else _number(tile, 100) for tile in document["tiles"]),
             noise=_number(document.get("noise"), 255),
             tones=_number(document.get("tones"), 8),
-            clipped=_number(document.get("clipped"), 1),
+            blown=_number(document.get("blown"), 1),
+            blocked=_number(document.get("blocked"), 1),
             faces=faces,
             eyes_closed=closed,
             eyes_open=opened,
@@ -118,7 +121,8 @@ def measured(pixels: Image.Image, *, people: bool) -> ShotMeasure:
         tiles=found.tiles,
         noise=found.noise,
         tones=found.tones,
-        clipped=found.clipped,
+        blown=found.blown,
+        blocked=found.blocked,
         faces=faces,
         eyes_closed=closed,
         eyes_open=opened,

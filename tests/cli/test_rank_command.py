@@ -13,6 +13,7 @@ import pytest
 from commands import Finished, Run, environment
 from onnx_files import METADATA, tiny
 from PIL import Image, ImageFilter
+from shots import blinking
 
 import popscore
 from popscore.cli.entry import main
@@ -195,6 +196,28 @@ def test_groups_are_folded(run: Run, good: Path, cat: Path) -> None:
     top = run("rank", "--group-similar", "--top", "2", "g", cwd=good, **TINY)
     assert top.out.count("\n") == 2
     assert "popscore: 6 photos in 5 groups; shown: the best of the first 2 groups." in top.err
+
+
+def test_people(run: Run, good: Path, photos: dict[str, Path]) -> None:
+    """Somebody who blinks gives way, and it is said why; also in JSON and in the table."""
+    with Image.open(photos["astronaut"]) as image:
+        picture = image.convert("RGB")
+    picture.save(good / "g" / "open.png")
+    blinking(picture).save(good / "g" / "blink.png")
+    found = run("rank", "--group-similar", "--people", "--csv", "o.csv", "g", cwd=good, **TINY)
+    names = [line[33:].strip() for line in found.out.splitlines()]
+    at = names.index("g/open.png  (eyes open)")
+    assert names[at + 1] == "g/blink.png  (eyes closed: 1 of 1)"
+    results = run("rank", "--json", "--people", "g", cwd=good, **TINY).json["results"]
+    faces = {result["file"]: (result["faces"], result["eyes_closed"]) for result in results}
+    assert faces == {
+        "g/open.png": (1, 0), "g/blink.png": (1, 1), "g/bright.png": (0, 0), "g/middle.png": (0, 0),
+        "g/dark.png": (0, 0),
+    }  # fmt: skip
+    assert "group_reason" not in results[0] and results[0]["face_sharpness"] is None
+    with (good / "o.csv").open(encoding="utf-8-sig", newline="") as file:
+        columns = list(csv.DictReader(file).fieldnames or [])
+    assert columns[-6:] == ["group", "group_best", "group_reason", "faces", "eyes_closed", "face_sharpness"]
 
 
 def test_top_says_what_it_leaves_out(run: Run, good: Path) -> None:

@@ -29,7 +29,7 @@ from popscore.results import Fault, Ranking, ScoredPhoto
 from popscore.scoring.scorer import Candidate, Scorer
 from tests.gallery.test_ranking import MODEL, candidate
 
-GOOD = ShotMeasure(tiles=(0.3,) * 16, noise=2.0, tones=7.0, clipped=0.01)
+GOOD = ShotMeasure(tiles=(0.3,) * 16, noise=2.0, tones=7.0, blown=0.01, blocked=0.0)
 SHAKEN = replace(GOOD, tiles=(0.19,) * 16)
 
 
@@ -71,7 +71,7 @@ def test_a_score_that_is_far_higher_decides_all_the_same() -> None:
 def test_light_and_noise_decide() -> None:
     order, reasons = ordered((replace(GOOD, tones=6.0), 3.1), (GOOD, 3.0))
     assert (order, reasons) == ([1, 0], ["worse light", "better light"])
-    order, reasons = ordered((replace(GOOD, clipped=0.3), 3.1), (GOOD, 3.0))
+    order, reasons = ordered((replace(GOOD, blown=0.3), 3.1), (GOOD, 3.0))
     assert (order, reasons) == ([1, 0], ["worse light", "better light"])
     order, reasons = ordered((replace(GOOD, noise=12.0), 3.1), (GOOD, 3.0))
     assert (order, reasons) == ([1, 0], ["more noise", "less noise"])
@@ -131,7 +131,7 @@ def test_a_warning_comes_last() -> None:
 
 
 def test_numbers_at_the_ends() -> None:
-    worst = ShotMeasure(tiles=(0.0,) * 16, noise=255.0, tones=0.0, clipped=1.0)
+    worst = ShotMeasure(tiles=(0.0,) * 16, noise=255.0, tones=0.0, blown=1.0, blocked=1.0)
     for noise in (0.0, 1e-300, 0.25):
         order, _ = moment_order([worst, GOOD], [photo(1e300), photo(-1e300)], noise=noise)
         assert sorted(order) == [0, 1]
@@ -159,7 +159,7 @@ def test_a_measure_becomes_json_and_comes_back(photos: dict[str, Path]) -> None:
     "change",
     [
         {"tiles": None}, {"tiles": [0.1] * 65}, {"tiles": ["0.1"]}, {"tiles": [math.nan]}, {"tiles": [-1.0]},
-        {"noise": math.inf}, {"noise": None}, {"noise": True}, {"tones": 9}, {"clipped": 2},
+        {"noise": math.inf}, {"noise": None}, {"noise": True}, {"tones": 9}, {"blown": 2}, {"blocked": -1},
         {"faces": 1}, {"faces": 1, "eyes_closed": 1, "eyes_open": 1}, {"faces": 1.5, "eyes_closed": 0, "eyes_open": 0},
         {"faces": -1, "eyes_closed": 0, "eyes_open": 0},
         {"face_sharpness": -1.0}, {"face_sharpness": "4"},

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from shots import shake
 
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage, UnreadableVideo
 from popscore.gallery.ranking import rank_images
 from popscore.models import load_model
+from popscore.people.shots import shot_json
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.results import FailedPhoto
 from popscore.scoring.scorer import Candidate, Scorer
@@ -51,6 +53,25 @@ def test_scores_are_the_same(isolated: IsolatedScorer, scorer: Scorer, photos: d
     assert rank_images(some, scorer=isolated).to_json() == rank_images(some, scorer=scorer).to_json()
     assert [isolated.score(one) for one in some] == [scorer.score(one) for one in some]
     assert isolated.candidate(some[0]) == scorer.candidate(some[0])
+
+
+def test_shots_of_a_moment_are_measured_in_workers(
+    isolated: IsolatedScorer, scorer: Scorer, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    with Image.open(photos["astronaut"]) as image:
+        shake(image.convert("RGB"), 6, 0.3).save(tmp_path / "shaken.png")
+    shots = [photo(tmp_path / "shaken.png"), photo(photos["astronaut"]), photo(photos["cat"])]
+    here, there = (
+        rank_images(shots, scorer=one, group_similar=True, people=True).to_json() for one in (scorer, isolated)
+    )
+    assert there == here
+    found = {result["file"]: result for result in there["results"]}
+    assert (found["astronaut.png"]["group_reason"], found["astronaut.png"]["faces"]) == ("sharpest of 2", 1)
+    assert isolated.look(shots[1], shot_json, 300, False)["faces"] is None
+    with pytest.raises(UnreadableImage, match=r"gone\.jpg could not be read"):
+        isolated.look(photo(tmp_path / "gone.jpg"), shot_json, None, True)
+    with pytest.raises(TypeError, match="no names"):
+        isolated.look(shots[1], shot_json, side=300, people=False)
 
 
 def test_errors_are_the_same(isolated: IsolatedScorer, scorer: Scorer, tmp_path: Path) -> None:
