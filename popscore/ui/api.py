@@ -9,6 +9,7 @@ from gradio.components import Component
 from popscore.gallery.comparison import compare_images
 from popscore.gallery.ranking import rank_images
 from popscore.insight.aspects import ASPECTS
+from popscore.models.loader import load_selfie_model
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.address_blocks import video_input
@@ -73,6 +74,7 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
     card = gr.Image(label="card", type="filepath", format="png", visible=False)
     _add(endpoints.share_card, _photo("image"), answers=[card])
     _add(endpoints.faces, _photo("image"))
+    _add(endpoints.score_selfie, _photo("image"))
     _add(endpoints.model_info)
 
 
@@ -237,6 +239,21 @@ class Endpoints:
         photo = self._one(image)
         with told_to_clients():
             found: Json = self._look(looks.faces, photo)
+            return found
+
+    def score_selfie(self, image: NamedPhoto | None) -> Json:
+        """Say how likely a photo is to be popular as a selfie, and what is seen of the faces on it.
+
+        Returns the probability, `probability_from` (a selfie model, or the share of the reference photos of the model
+        in use that the photo beats), what was seen in a sentence, every face with its expressions, and the model.
+
+        Args:
+            image: the photo (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC): an upload, or its https: or data: address.
+        """
+        photo = self._one(image)
+        with told_to_clients():
+            model = load_selfie_model(self._door.settings)
+            found: Json = self._look(looks.selfie, photo, model and model.location)
             return found
 
     def _one(self, image: NamedPhoto | None) -> NamedPhoto:

@@ -13,6 +13,8 @@ from popscore.models.spec import Json
 from popscore.photos import decode, previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.results import scored_photo
+from popscore.settings import Settings
+from popscore.workers import memory
 from popscore.workers.tasks import Report, ScorerFile, scorer_of
 
 if TYPE_CHECKING:
@@ -78,6 +80,17 @@ def faces(_: Report, _file: ScorerFile, limits: ImageLimits, path: Path, name: s
     from popscore.people.find import NETWORKS, find_faces
 
     return {"model": NETWORKS, "results": [find_faces(NamedPhoto(path, name), limits=limits).to_json()], "errors": []}
+
+
+def selfie(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, selfie_model: Path | None) -> Json:
+    """How popular as a selfie; by the selfie model in this file, or by the one in use."""
+    from popscore.people.selfie import SelfieScorer
+
+    scorer = scorer_of(file, limits)
+    with memory.unlimited():  # the model comes from the owner of the app
+        selfies = SelfieScorer(Settings(selfie_path=selfie_model), scorer=scorer)
+    found = selfies.score(NamedPhoto(path, name))
+    return {**found.to_json(), "model": found.model.to_json()}
 
 
 def card(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, out: Path) -> Json:

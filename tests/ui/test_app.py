@@ -161,7 +161,15 @@ def test_faces_gives_what_the_package_gives(client: Client, photos: dict[str, Pa
     assert len(answer["results"][0]["faces"]) == 1
 
 
-@pytest.mark.parametrize("endpoint", ["explain_image", "best_crops", "what_if", "share_card", "faces"])
+def test_score_selfie_gives_what_the_package_gives(client: Client, photos: dict[str, Path]) -> None:
+    photo = photos["astronaut"]
+    answer = client.predict(image=handle_file(str(photo)), api_name="/score_selfie")
+    expected = popscore.score_selfie(popscore.NamedPhoto(photo, photo.name), settings=Settings())
+    assert answer == {**expected.to_json(), "model": expected.model.to_json()}
+    assert answer["probability_from"] == "percentile"
+
+
+@pytest.mark.parametrize("endpoint", ["explain_image", "best_crops", "what_if", "share_card", "faces", "score_selfie"])
 def test_a_closer_look_at_a_bad_file_gives_its_reason(client: Client, cat: Path, tmp_path: Path, endpoint: str) -> None:
     cut = tmp_path / "cut.png"
     cut.write_bytes(cat.read_bytes()[:5000])
@@ -302,6 +310,7 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
         "/what_if",
         "/share_card",
         "/faces",
+        "/score_selfie",
         "/model_info",
     }
     assert described["unnamed_endpoints"] == {}
@@ -326,7 +335,7 @@ def test_mcp_tools_are_described_and_answer(url: str, cat: Path) -> None:
             return tools, await session.call_tool("model_info", {}), scored, ranked
 
     tools, model, scored, ranked = run_async(talk)
-    looks = {"explain_image", "best_crops", "what_if", "share_card", "faces"}
+    looks = {"explain_image", "best_crops", "what_if", "share_card", "faces", "score_selfie"}
     assert set(tools) == looks | {"score_image", "rank_images", "compare_images", "rank_video", "model_info"}
     assert "Score one photo" in tools["score_image"].description
     assert list(tools["score_image"].inputSchema["properties"]) == ["image"]
