@@ -39,15 +39,17 @@ def test_the_scoring_ends_when_the_page_is_closed(tmp_path: Path, monkeypatch: p
         with urllib.request.urlopen(f"{url}/config", timeout=5) as answer:
             parts = json.load(answer)["components"]
         (page,) = [part["id"] for part in parts if part["props"].get("elem_id") == "rank"]
-        asked = {"component_id": page, "fn_name": "order", "data": [uploaded(tmp_path, 150), 10]}
+        asked = {"component_id": page, "fn_name": "order", "data": [uploaded(tmp_path, 150), 10, False]}
         place = urlsplit(url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
         kind = {"Content-Type": "application/json"}
         connection.request(
             "POST", "/gradio_api/component_server", json.dumps({**asked, "session_hash": "leaves"}), kind
         )
-        while not scored:
+        until = time.monotonic() + 30
+        while not scored and time.monotonic() < until:
             time.sleep(0.05)
+        assert scored
         connection.close()
         time.sleep(3)
         left = len(scored)
