@@ -11,6 +11,8 @@ from onnx_files import tiny
 
 from popscore.models.hub.cache import Place
 
+pytestmark = pytest.mark.slow
+
 REPO = "someone/popularity"
 MODEL = tiny()
 SHA256 = hashlib.sha256(MODEL).hexdigest()
