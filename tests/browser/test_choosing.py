@@ -501,6 +501,7 @@ def axe(page: Page, state: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_any_state(chosen: Page, scheme: str) -> None:
     chosen.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    chosen.wait_for_timeout(1000)  # the page takes its colours over one by one
     axe(chosen, "ranked")
     chosen.locator(".pr-menu summary").click()
     axe(chosen, "menu")
