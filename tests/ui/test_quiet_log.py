@@ -120,7 +120,7 @@ def test_the_first_of_a_kind_is_written_and_later_ones_are_counted(logger: loggi
             fail(f"/tmp/{number}.jpg")  # noqa: S108
         except OSError:
             logger.exception("It failed")
-    assert len(lines) == 1
+    assert not any("It failed" in line for line in lines[1:])  # the summary may be there already
     assert lines[0].splitlines()[:2] == ["popscore.test_quiet_log: It failed", "  OSError: No space left on device"]
     assert "in fail" in lines[0]
     deadline = time.monotonic() + 5
