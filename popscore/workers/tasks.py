@@ -8,7 +8,7 @@ from typing import TypeVar
 from PIL import Image
 
 from popscore.models.loader import LoadedModel, reopened
-from popscore.models.spec import Json, ModelInfo
+from popscore.models.spec import ModelInfo
 from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.scoring.scorer import Content, Scorer
@@ -67,13 +67,6 @@ def look_at(
 ) -> Found:
     """What `Scorer.look` has found out about a photo; made of plain values."""
     return look(NamedPhoto(path, name), limits, *arguments)
-
-
-def measure_shot(_: Report, limits: ImageLimits, path: Path, name: str, side: int | None, people: bool) -> Json:
-    """A shot, measured for its place within its group, see `shots.measure_shot`."""
-    from popscore.people.shots import shot_json
-
-    return shot_json(NamedPhoto(path, name), limits, side, people)
 
 
 def show_photo(_: Report, path: Path, name: str, side: int, limits: ImageLimits) -> bytes:
