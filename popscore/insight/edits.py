@@ -132,13 +132,24 @@ def apply(picture: Image.Image, edit: Edit) -> Image.Image:
             return Image.blend(picture, tones.grey(picture), strength)
 
 
-def is_overdone(before: Image.Image, after: Image.Image) -> bool:
+def is_overdone(after: Image.Image, clipped_before: float) -> bool:
     """Whether more than 2 % of the pixels became fully black or fully white in one of the colours.
 
     Such an edit is not tried on this photo, however much the model might like it. Of 200 photos that concerned 17 with
     more light, 54 with more contrast, 29 with stronger colours and 93 with more sharpness, each at its limit.
+
+    Args:
+        after: the photo with the edit.
+        clipped_before: share of the photo without it, see `clipped`.
     """
-    return _clipped(after) - _clipped(before) > _MOST_CLIPPED
+    return clipped(after) - clipped_before > _MOST_CLIPPED
+
+
+def clipped(picture: Image.Image) -> float:
+    """Share of the pixels that are fully black or fully white, of the colour that has most of them."""
+    counts = picture.histogram()
+    ends = (counts[start] + counts[start + 255] for start in (0, 256, 512))
+    return max(ends) / (picture.width * picture.height)
 
 
 def save_edit(
@@ -166,10 +177,3 @@ def _sharpened(picture: Image.Image, strength: float) -> Image.Image:
     radius = max(picture.size) / _REACH
     blurred = picture.filter(ImageFilter.BoxBlur(radius))  # a round blur looks the same here, at twice the time
     return Image.blend(blurred, picture, 1 + strength)
-
-
-def _clipped(picture: Image.Image) -> float:
-    """Share of the pixels that are fully black or fully white, of the colour that has most of them."""
-    counts = picture.histogram()
-    ends = (counts[start] + counts[start + 255] for start in (0, 256, 512))
-    return max(ends) / (picture.width * picture.height)

@@ -46,12 +46,16 @@ def contrasted(picture: Image.Image, amount: float) -> Image.Image:
 
 def saturated(picture: Image.Image, amount: float) -> Image.Image:
     """Colours farther from grey of the same brightness, by up to `amount`; those that are strong already by less."""
+    if amount <= 0:
+        # The same for every colour: a matrix, which is quicker than the table.
+        matrix = (1 + amount) * np.eye(3) - amount * _LUMA
+        return picture.convert("RGB", tuple(np.c_[matrix, np.zeros(3)].ravel().tolist()))
     values = np.linspace(0, 1, _TABLE_SIDE, dtype=np.float32)
     blue, green, red = np.meshgrid(values, values, values, indexing="ij")  # red changes fastest, as Pillow wants it
     colors = np.stack([red, green, blue], axis=-1).reshape(-1, 3)
     luma = colors @ _LUMA
     strength = np.ptp(colors, axis=1)
-    factor = 1 + amount * (1 - strength if amount > 0 else np.ones_like(strength))
+    factor = 1 + amount * (1 - strength)
     table = luma[:, None] + (colors - luma[:, None]) * factor[:, None]
     return picture.filter(ImageFilter.Color3DLUT(_TABLE_SIDE, table.clip(0, 1).astype(np.float32).ravel()))
 

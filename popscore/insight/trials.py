@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from popscore.cpus import usable_cpus
-from popscore.insight.edits import STRENGTHS, Edit, apply, is_overdone
+from popscore.insight.edits import STRENGTHS, Edit, apply, clipped, is_overdone
 from popscore.insight.tilt import tilt
 from popscore.models.preprocess import enough_pixels
 from popscore.models.spec import Json, ModelInfo
@@ -172,6 +172,7 @@ def what_if_pixels(
     before = scorer.predict(small).score
     warning = fault(pixels)
     edits = [] if warning else edits_for(small)
+    clipped_before = clipped(small)
     trials: list[Trial] = []
     tried = 0
 
@@ -179,7 +180,7 @@ def what_if_pixels(
         if time.monotonic() > until or (cancelled and cancelled()):
             return False
         edited = apply(small, edit)
-        if is_overdone(small, edited):
+        if is_overdone(edited, clipped_before):
             return None
         score = scorer.predict(edited).score
         return Trial(edit=edit, score=score, gain=score - before)

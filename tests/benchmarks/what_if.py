@@ -63,7 +63,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from popscore import Scorer, Settings, load_scorer
 from popscore.cpus import usable_cpus
-from popscore.insight.edits import LIMITS, STRENGTHS, Edit, apply, is_overdone
+from popscore.insight.edits import LIMITS, STRENGTHS, Edit, apply, clipped, is_overdone
 from popscore.insight.tilt import tilt, turned
 from popscore.insight.tones import to_encoded, to_linear
 from popscore.insight.trials import edits_for, tried_pixels, what_if, what_if_pixels
@@ -109,7 +109,7 @@ def gains(photo: Image.Image, edits: list[Edit], scorer: Scorer, pool: ThreadPoo
 
     def one(edit: Edit) -> float | None:
         edited = apply(photo, edit)
-        return None if is_overdone(photo, edited) else scorer.predict(edited).score - before
+        return None if is_overdone(edited, clipped(photo)) else scorer.predict(edited).score - before
 
     found = zip(edits, pool.map(one, edits), strict=True)
     return {edit: gain for edit, gain in found if gain is not None}
@@ -186,7 +186,7 @@ def strength(folder: Path, count: int, scorer: Scorer) -> None:
                 edit = Edit(name=name, strength=one)
                 after = apply(photo, edit)
                 moved[edit].append(float(np.linalg.norm(lab(after) - before, axis=-1).mean()))
-                overdone[edit] += is_overdone(photo, after)
+                overdone[edit] += is_overdone(after, clipped(photo))
     for edit, values in moved.items():
         print(
             f"  {edit.name:15} {edit.strength:+6.3f}  mean delta E: median photo {np.median(values):5.1f}, "
@@ -238,8 +238,9 @@ def speed(folder: Path, rounds: int, scorer: Scorer) -> None:
     small = tried_pixels(read_photo(content, at_least=scorer.at_least).pixels, scorer)
 
     def edits_alone() -> None:
+        before = clipped(small)
         for edit in edits_for(small):
-            is_overdone(small, apply(small, edit))
+            is_overdone(apply(small, edit), before)
 
     calls = {"20 inferences and a decode": plain, "what if": lambda: what_if(content, scorer=scorer)}
     calls |= {"edits alone": edits_alone}

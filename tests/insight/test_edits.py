@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 import popscore
 from popscore.errors import ExportFailed, InvalidSetting, UnreadableImage
 from popscore.insight import tones
-from popscore.insight.edits import EDITS, LIMITS, STRENGTHS, Edit, apply, is_overdone, save_edit
+from popscore.insight.edits import EDITS, LIMITS, STRENGTHS, Edit, apply, clipped, is_overdone, save_edit
 from popscore.insight.tilt import tilt, turned
 from popscore.insight.trials import edits_for, tried_pixels, what_if, what_if_pixels
 from popscore.photos.decode import read_photo
@@ -115,7 +115,7 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
     for edit in ALL:
         found = apply(image, edit)
         assert found.mode == "RGB" and min(found.size) >= 1
-        is_overdone(image, found)
+        is_overdone(found, clipped(image))
     assert tilt(image) is None
 
 
@@ -143,8 +143,8 @@ def test_strengths_are_within_the_limits() -> None:
 
 def test_an_edit_that_clips_a_photo_is_overdone() -> None:
     bright = Image.fromarray(np.random.default_rng(1).integers(0, 256, (60, 60, 3), np.uint8))
-    assert is_overdone(bright, apply(bright, Edit(name="sharpen", strength=1.0)))
-    assert not is_overdone(bright, bright)
+    assert is_overdone(apply(bright, Edit(name="sharpen", strength=1.0)), clipped(bright))
+    assert not is_overdone(bright, clipped(bright))
 
 
 def test_only_rgb() -> None:
