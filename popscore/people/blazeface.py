@@ -78,9 +78,11 @@ class Found:
         """The surest."""
         return self.only(np.arange(min(count, len(self.confidences))))
 
-    def enlarged(self, factor: int) -> "Found":
+    def enlarged(self, factor: float) -> "Found":
         """The same in pixels of a picture so many times as large."""
-        return Found(boxes=self.boxes * factor, points=self.points * factor, confidences=self.confidences)
+        return Found(
+            boxes=self.boxes * np.float32(factor), points=self.points * np.float32(factor), confidences=self.confidences
+        )
 
 
 def reduced(pixels: Image.Image, side: int) -> tuple[Image.Image, int]:

@@ -1,11 +1,13 @@
 """Where the faces are in a picture. Says nothing about whose they are."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from popscore.cpus import usable_cpus
 from popscore.people.blazeface import (
     FULL_RANGE,
     POINTS,
@@ -101,15 +103,25 @@ def detect(pixels: Image.Image) -> list[Face]:
     return faces_of(confirmed(rgb, candidates(rgb))[0], rgb.size)
 
 
-def candidates(pixels: Image.Image, *, looks: Sequence[Look] = LOOKS) -> Found:
+def candidates(
+    pixels: Image.Image,
+    *,
+    looks: Sequence[Look] = LOOKS,
+    pool: ThreadPoolExecutor | None = None,
+) -> Found:
     """Whatever may be a face, from one look at the whole picture by each network, surest first.
 
     Args:
         pixels: mode RGB.
         looks: the networks, and what of their answers counts.
+        pool: lets the networks look at the same time.
     """
     small, factor = reduced(pixels, _WHOLE_PX)
-    return joined([ask(small, wanted).found(wanted.threshold) for wanted in looks]).enlarged(factor)
+
+    def seen(wanted: Look) -> Found:
+        return ask(small, wanted).found(wanted.threshold)
+
+    return joined(list(pool.map(seen, looks) if pool else map(seen, looks))).enlarged(factor)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,21 +158,36 @@ def ask(pixels: Image.Image, wanted: Look) -> Answer:
     )
 
 
-def confirmed(pixels: Image.Image, found: Found, *, alone: float = SURE_ALONE) -> tuple[Found, list[Mesh]]:
+def confirmed(
+    pixels: Image.Image, found: Found, *, alone: float = SURE_ALONE, pool: ThreadPoolExecutor | None = None
+) -> tuple[Found, list[Mesh]]:
     """Those that still look like a face from near, each face once, and what was seen from near.
 
     Args:
         pixels: mode RGB.
         found: what may be a face, surest first.
         alone: confidence that is enough without a closer look, of what is too small to come from the second network.
+        pool: looks at some at the same time.
     """
     most = max(wanted.smallest for wanted in LOOKS) * max(pixels.size)
     kept: list[int] = []
     meshes = []
-    for index in range(min(len(found.confidences), MOST_LOOKS)):
-        box = found.boxes[index]
-        if is_new(box, found.boxes[kept]):
-            mesh = look(pixels, box, found.points[index])
+    left = list(range(min(len(found.confidences), MOST_LOOKS)))
+    at_once = usable_cpus() if pool else 1
+
+    def closer(index: int) -> Mesh:
+        return look(pixels, found.boxes[index], found.points[index])
+
+    while left:
+        # Only what is new beside what was kept, and beside what is looked at now, which may be the same face.
+        left = [index for index in left if is_new(found.boxes[index], found.boxes[kept])]
+        now: list[int] = []
+        for index in left:
+            if len(now) < at_once and is_new(found.boxes[index], found.boxes[now]):
+                now.append(index)
+        left = [index for index in left if index not in now]
+        for index, mesh in zip(now, pool.map(closer, now) if pool else map(closer, now), strict=True):
+            box = found.boxes[index]
             surely = found.confidences[index] >= alone and (box[2:] - box[:2]).max() < most
             if surely or mesh.certainty >= CERTAINTY:
                 kept.append(index)

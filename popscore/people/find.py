@@ -1,16 +1,20 @@
 """Every face on a photo, small ones too, with what can be seen of each."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from popscore.cpus import usable_cpus
+from popscore.errors import UnreadableImage
 from popscore.models.spec import Json
 from popscore.people.blazeface import Found, is_new, joined
 from popscore.people.expressions import expressions
 from popscore.people.eyes import Eye, eyes
-from popscore.people.faces import LOOKS, Face, ask, candidates, confirmed, faces_of
+from popscore.people.faces import LOOKS, SURE_ALONE, Face, ask, candidates, confirmed, faces_of
 from popscore.people.mesh import Mesh
 from popscore.people.sharpness import sharpness
 from popscore.people.turning import Turned, turned
@@ -37,6 +41,9 @@ _SMALL = 0.15
 # at from near, the likeliest three, to know whether a finer set is worth its time.
 _SURE, _UNSURE, _UNSURE_LOOKS = 0.5, 0.1, 3
 _NEVER = 2.0  # no confidence is enough without a closer look
+# A JPEG is first decoded at a size from here on; in full only once something on it may be a face.
+_ROUGH = (640, 640)
+_NEARLY = 1.1  # times too small a copy may be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +124,7 @@ def find_faces(photo: PhotoSource | NamedPhoto, *, limits: ImageLimits | None = 
     """Every face on a photo, small ones in a group too. Says nothing about whose they are.
 
     Args:
-        photo: path, bytes, binary file object or PIL image, with or without a name; decoded in full, upright.
+        photo: path, bytes, binary file object or PIL image, with or without a name.
         limits: bytes and pixels to accept.
 
     Returns:
@@ -130,7 +137,19 @@ def find_faces(photo: PhotoSource | NamedPhoto, *, limits: ImageLimits | None = 
         ScoringFailed: a network stopped.
     """
     photo = named(photo)
-    return faces_on(read_photo(photo, limits=limits), file=photo.name)
+    # What may stand elsewhere afterwards is read once, in full.
+    twice = isinstance(photo.source, (str, os.PathLike, bytes))
+    rough = read_photo(photo, at_least=_ROUGH if twice else None, limits=limits)
+    size = rough.width, rough.height
+
+    def in_full() -> Image.Image:
+        found = rough.pixels if rough.pixels.size == size else read_photo(photo, limits=limits).pixels
+        if found.size != size:
+            raise UnreadableImage(f"{photo.short_name} could not be read: it was changed meanwhile. Try again.")
+        return found
+
+    faces = tuple(_faces_of(_Picture(rough.pixels, size, in_full)))
+    return PhotoFaces(file=photo.name, width=rough.width, height=rough.height, faces=faces)
 
 
 def faces_on(photo: Photo, *, file: str) -> PhotoFaces:
@@ -157,70 +176,113 @@ def faces_in(pixels: Image.Image) -> list[SeenFace]:
         ModelRefused: a network's file is damaged.
         ScoringFailed: a network stopped.
     """
-    found, meshes = _looked_through(pixels)
-    area = pixels.width * pixels.height
-    seen = []
-    for index, mesh in enumerate(meshes):
-        box, points = found.boxes[index], found.points[index]
+    return _faces_of(_Picture(pixels, pixels.size, lambda: pixels))
+
+
+class _Picture:
+    """A photo as small as a first look needs it, and in full once something may be a face."""
+
+    def __init__(self, small: Image.Image, size: tuple[int, int], in_full: Callable[[], Image.Image]) -> None:
+        self.size = size
+        self._best, self._in_full = small, in_full
+
+    @property
+    def full(self) -> Image.Image:
+        """All pixels."""
+        if self._best.size != self.size:
+            self._best = self._in_full()
+        return self._best
+
+    @property
+    def best(self) -> tuple[Image.Image, float]:
+        """The largest copy that there is already, and how much smaller it is."""
+        return self._best, max(self.size) / max(self._best.size)
+
+    def copy(self, side: int) -> tuple[Image.Image, float]:
+        """A copy in which tiles of this side have some twice as many pixels as the network takes, and how much smaller.
+
+        Making the whole smaller once costs 12 ms for 12 megapixels; making each tile smaller cost 60.
+        """
+        factor = side / (2 * SMALLEST_TILE_PX)
+        pixels, known = self.best
+        if known > _NEARLY * factor:
+            pixels, known = self.full, 1.0
+        again = int(factor / known)
+        return (pixels.reduce(again), known * again) if again > 1 else (pixels, known)
+
+
+def _faces_of(picture: _Picture) -> list[SeenFace]:
+    with ThreadPoolExecutor(usable_cpus(), thread_name_prefix="popscore-faces") as pool:
+        found, meshes = _looked_through(picture, pool)
+
+        def seen(index: int) -> SeenFace | None:
+            return _seen(picture, found.only(np.array([index])), meshes[index])
+
         # None where the network drew the box beyond the border.
-        face = next(iter(faces_of(found.only(np.array([index])), pixels.size)), None)
-        if face is None:
-            continue
-        seen.append(
-            SeenFace(
-                box=face.box,
-                confidence=face.confidence,
-                landmarks=face.landmarks,
-                size=face.width * face.height / area,
-                sharpness=sharpness(pixels, face.box),
-                turned=turned(mesh.points),
-                eyes=eyes(pixels, mesh),
-                expressions=expressions(pixels, box, points),
-            )
-        )
-    return sorted(seen, key=lambda face: (-face.width * face.height, face.box))
+        faces = [face for face in pool.map(seen, range(len(meshes))) if face is not None]
+    return sorted(faces, key=lambda face: (-face.width * face.height, face.box))
 
 
-def _looked_through(pixels: Image.Image) -> tuple[Found, list[Mesh]]:
+def _seen(picture: _Picture, found: Found, mesh: Mesh) -> SeenFace | None:
+    face = next(iter(faces_of(found, picture.size)), None)
+    if face is None:
+        return None
+    return SeenFace(
+        box=face.box,
+        confidence=face.confidence,
+        landmarks=face.landmarks,
+        size=face.width * face.height / (picture.size[0] * picture.size[1]),
+        sharpness=sharpness(picture.full, face.box),
+        turned=turned(mesh.points),
+        eyes=eyes(picture.full, mesh),
+        expressions=expressions(picture.full, found.boxes[0], found.points[0]),
+    )
+
+
+def _looked_through(picture: _Picture, pool: ThreadPoolExecutor) -> tuple[Found, list[Mesh]]:
     """The faces of the whole picture and of its tiles, confirmed."""
+    size = picture.size
     # Half of the longer side, but not more than the shorter one: a panorama is looked at in squares.
-    side = min(max(pixels.size) // 2, max(min(pixels.size), SMALLEST_TILE_PX))
-    small, factor = _copy(pixels, side)
-    found, meshes = confirmed(pixels, candidates(small).enlarged(factor))
+    side = min(max(size) // 2, max(min(size), SMALLEST_TILE_PX))
+    small, factor = picture.copy(side)
+    found, meshes = _confirmed(picture, candidates(small, pool=pool).enlarged(factor), pool)
     for level in range(_LEVELS):
         if level:
             side //= 2
-            small, factor = _copy(pixels, side)
-        tiles = list(_tiles(small.size, side // factor))
+            small, factor = picture.copy(side)
+        tiles = list(_tiles(small.size, int(side / factor)))
         if side < SMALLEST_TILE_PX or len(tiles) > _MOST_TILES:
             break
-        parts = [[part.enlarged(factor) for part in _in_tile(small, tile)] for tile in tiles]
-        found, meshes = _with_more(pixels, found, meshes, joined([sure for sure, _ in parts]))
-        if not _shows_smaller_ones(pixels, found, joined([unsure for _, unsure in parts]), _SMALL * side):
+        parts = [
+            [part.enlarged(factor) for part in both]
+            for both in pool.map(lambda tile, of=small: _in_tile(of, tile), tiles)
+        ]
+        found, meshes = _with_more(picture, found, meshes, joined([sure for sure, _ in parts]), pool)
+        if not _shows_smaller_ones(picture, found, joined([unsure for _, unsure in parts]), _SMALL * side, pool):
             break
     return found, meshes
 
 
-def _copy(pixels: Image.Image, side: int) -> tuple[Image.Image, int]:
-    """A copy in which tiles of this side have at least twice as many pixels as the network takes, and how much smaller.
-
-    Making the whole smaller once costs 12 ms for 12 megapixels; making each tile smaller cost 60.
-    """
-    factor = max(1, side // (2 * SMALLEST_TILE_PX))
-    return (pixels.reduce(factor), factor) if factor > 1 else (pixels, 1)
+def _confirmed(
+    picture: _Picture, found: Found, pool: ThreadPoolExecutor, *, alone: float = SURE_ALONE
+) -> tuple[Found, list[Mesh]]:
+    return confirmed(picture.full, found, alone=alone, pool=pool) if len(found.boxes) else (found, [])
 
 
-def _shows_smaller_ones(pixels: Image.Image, found: Found, unsure: Found, size: float) -> bool:
+def _shows_smaller_ones(picture: _Picture, found: Found, unsure: Found, size: float, pool: ThreadPoolExecutor) -> bool:
     """Whether a finer look is worth its time: a face was found, or one of the likeliest things is one, so small."""
     if (found.boxes[:, 2] - found.boxes[:, 0] < size).any():
         return True
-    small = unsure.only(np.flatnonzero(unsure.boxes[:, 2] - unsure.boxes[:, 0] < size))
-    return bool(confirmed(pixels, small.first(_UNSURE_LOOKS), alone=_NEVER)[1])
+    small = unsure.only(np.flatnonzero(unsure.boxes[:, 2] - unsure.boxes[:, 0] < size)).first(_UNSURE_LOOKS)
+    pixels, factor = picture.best
+    return bool(confirmed(pixels, small.enlarged(1 / factor), alone=_NEVER, pool=pool)[1])
 
 
-def _with_more(pixels: Image.Image, found: Found, meshes: list[Mesh], more: Found) -> tuple[Found, list[Mesh]]:
+def _with_more(
+    picture: _Picture, found: Found, meshes: list[Mesh], more: Found, pool: ThreadPoolExecutor
+) -> tuple[Found, list[Mesh]]:
     new = [index for index, box in enumerate(more.boxes) if is_new(box, found.boxes)]
-    added, seen = confirmed(pixels, more.only(np.array(new, np.intp)), alone=_NEVER)
+    added, seen = _confirmed(picture, more.only(np.array(new, np.intp)), pool, alone=_NEVER)
     together = Found(
         boxes=np.concatenate([found.boxes, added.boxes]),
         points=np.concatenate([found.points, added.points]),

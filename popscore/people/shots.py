@@ -4,7 +4,7 @@ The numbers are plain, so that they can come from a worker or from a browser; `p
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class ShotMeasure:
 
     Attributes:
         tiles: fine detail against detail twice as coarse in a grid of parts, row by row; None where a part is plain.
+            Empty, and light and noise 0, where only faces were looked for.
         noise: standard deviation of the noise, in steps of brightness.
         tones: bits of information in the brightness, 0 to 8: how much of the scale the picture uses.
         blown, blocked: shares of pixels without detail in the lights and in the shadows.
@@ -93,40 +94,41 @@ def measure_shot(photo: NamedPhoto, limits: ImageLimits, *, side: int | None, pe
     Args:
         photo: path, bytes or PIL image.
         limits: bytes and pixels to accept.
-        side: longer side, in pixels, that all shots of the group are brought to, or the photo's own by default: a
-            smaller copy looks sharper pixel by pixel.
+        side: longer side, in pixels, that all shots of the group are brought to: a smaller copy looks sharper pixel by
+            pixel. None for a photo without a group: then only faces are looked for, at the photo's own size.
         people: look for faces too.
 
     Raises:
         UnreadableImage, ImageTooLarge: the photo cannot be read.
         ModelRefused, ScoringFailed: a network for faces cannot be used.
     """
-    read = read_photo(photo, at_least=None if side is None else (side, side), limits=limits)
+    if side is None:
+        plain = ShotMeasure(tiles=(), noise=0, tones=0, blown=0, blocked=0)
+        return _with_people(plain, photo, limits) if people else plain
+    read = read_photo(photo, at_least=(side, side), limits=limits)
     return measured(_sized(read.pixels, side), people=people)
 
 
 def measured(pixels: Image.Image, *, people: bool) -> ShotMeasure:
     """Measure pixels of mode RGB. Arguments and errors as `measure_shot`."""
     found = details(pixels)
-    faces, closed, opened, sharp = None, None, None, None
-    if people:
-        # Loaded only when asked for.
-        from popscore.people.find import PhotoFaces, faces_in
+    measure = ShotMeasure(
+        tiles=found.tiles, noise=found.noise, tones=found.tones, blown=found.blown, blocked=found.blocked
+    )
+    return _with_people(measure, NamedPhoto(pixels, "the shot"), None) if people else measure
 
-        seen = PhotoFaces(file="", width=pixels.width, height=pixels.height, faces=tuple(faces_in(pixels)))
-        faces, closed = len(seen.faces), seen.eyes_closed
-        opened = sum(any(eye.state == "open" for eye in face.eyes.values()) for face in seen.faces)
-        sharp = float(np.median([face.sharpness for face in seen.faces])) if faces else None
-    return ShotMeasure(
-        tiles=found.tiles,
-        noise=found.noise,
-        tones=found.tones,
-        blown=found.blown,
-        blocked=found.blocked,
-        faces=faces,
-        eyes_closed=closed,
-        eyes_open=opened,
-        face_sharpness=sharp,
+
+def _with_people(measure: ShotMeasure, photo: NamedPhoto, limits: ImageLimits | None) -> ShotMeasure:
+    # Loaded only when asked for.
+    from popscore.people.find import find_faces
+
+    found = find_faces(photo, limits=limits)
+    return replace(
+        measure,
+        faces=len(found.faces),
+        eyes_closed=found.eyes_closed,
+        eyes_open=sum(any(eye.state == "open" for eye in face.eyes.values()) for face in found.faces),
+        face_sharpness=float(np.median([face.sharpness for face in found.faces])) if found.faces else None,
     )
 
 
@@ -135,8 +137,8 @@ def shot_json(photo: NamedPhoto, limits: ImageLimits, side: int | None, people: 
     return measure_shot(photo, limits, side=side, people=people).to_json()
 
 
-def _sized(pixels: Image.Image, side: int | None) -> Image.Image:
-    if side is None or max(pixels.size) == side:
+def _sized(pixels: Image.Image, side: int) -> Image.Image:
+    if max(pixels.size) == side:
         return pixels
     scale = side / max(pixels.size)
     size = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
