@@ -67,6 +67,13 @@ def eyes_closed(closed: int | None, faces: int | None) -> str:
     return f"eyes closed: {closed or 0} of {faces or 0}"
 
 
+def people(faces: int, closed: int) -> str:
+    """What is to be said of the people on a photo: `2 faces`, `eyes closed: 1 of 4`; nothing where there is no face."""
+    if closed:
+        return eyes_closed(closed, faces)
+    return "" if not faces else "1 face" if faces == 1 else f"{faces} faces"
+
+
 def every_nth(number: int, what: str) -> str:
     """`every 25th frame`, `every 2nd frame`; of 1 `every frame`."""
     if number == 1:

@@ -212,7 +212,7 @@ class _Order:
                     group=groups[place] if groups else None,
                     group_best=spot in firsts if groups else None,
                     group_reason=reasons[place] if groups and measures is not None else None,
-                    people=_seen((measures or {}).get(index), place in not_sharp) if people else None,
+                    people=people_seen((measures or {}).get(index), not_sharp=place in not_sharp) if people else None,
                 )
             )
         return Ranking(
@@ -227,7 +227,12 @@ class _Order:
         )
 
 
-def _seen(measure: ShotMeasure | None, not_sharp: bool) -> PeopleSeen:
+def people_seen(measure: ShotMeasure | None, *, not_sharp: bool = False) -> PeopleSeen:
+    """What a measure, if there is one, knows about the people on a photo.
+
+    Args:
+        not_sharp: their faces are far less sharp than on another shot of the group.
+    """
     if measure is None:
         return PeopleSeen()
     return PeopleSeen(

@@ -485,9 +485,41 @@ def test_a_shaken_shot_and_closed_eyes_give_way_in_their_scenes(
     cards(desk).first.locator(".pr-photo").click()
     expect(desk.locator(".pr-reason")).to_be_visible()
     press(desk, "Escape")
-    desk.locator(".pr-menu summary").click()
-    desk.get_by_role("button", name="In a scene, sharp shots").click()
-    expect(cards(desk).first.locator(".pr-note")).to_have_text("")
+    who = desk.get_by_label("People on the photos")
+    who.select_option("closed")
+    expect(cards(desk)).to_have_count(1)
+    expect(cards(desk).locator(".pr-note")).to_have_text("eyes closed: 1 of 1")
+    who.select_option("none")
+    expect(cards(desk)).to_have_count(2)
+    who.select_option("all")
+    for button in ("In a scene, the better shots", "Look for people"):
+        desk.locator(".pr-menu summary").click()
+        desk.get_by_role("button", name=button).click()
+    expect(who).to_be_hidden()
+    for card in cards(desk).all():
+        expect(card.locator(".pr-note")).to_have_text("")
+
+
+def test_people_are_looked_for_on_photos_of_one_shot_and_known_after_a_reload(
+    desk: Page, photos: dict[str, Path]
+) -> None:
+    """Nothing waits for it, it is off as long as somebody turned it off, and it is not done twice."""
+    asked: list[str] = []
+    desk.on("request", lambda request: asked.extend(['"people"'] * ('"people"' in (request.post_data or ""))))
+    add(desk, [photos["astronaut"], photos["coffee"]])
+    ranked(desk)
+    person = cards(desk).filter(has=desk.locator('[aria-label*="astronaut"]'))
+    cup = cards(desk).filter(has=desk.locator('[aria-label*="coffee"]'))
+    expect(person.locator(".pr-note")).to_have_text("1 face")
+    expect(cup.locator(".pr-note")).to_have_text("")
+    expect(desk.get_by_label("People on the photos")).to_be_visible()
+    assert asked
+    asked.clear()
+    desk.reload()
+    desk.get_by_role("tab", name="Rank").click()
+    expect(person.locator(".pr-note")).to_have_text("1 face")
+    desk.wait_for_timeout(500)
+    assert not asked
 
 
 # --- access, size --------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def test_a_gallery_is_of_one_model_and_questions_about_another_are_refused(
 
     first = [gallery.score(one) for one in sent[:3]]
     door.now = scorers[1]
-    order = gallery.order(sent, 10, False)
+    order = gallery.order(sent, 10, False, False)
     second = [gallery.score(one) for one in sent]
     expected = [found.to_json()["score"] for found in scorers[1].score_many(uploads(photos))]
     assert [one["result"]["score"] for one in second] == expected

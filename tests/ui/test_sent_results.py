@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from popscore.results import PeopleSeen
 from popscore.ui.kit.sent_results import sent_results
 
 ROW: dict[str, Any] = {
@@ -30,13 +31,14 @@ def test_what_the_page_was_told_comes_back_as_it_was() -> None:
     rows = [
         ROW,
         {**ROW, "file": "b.jpg", "decision": "reject"},
-        {**ROW, "file": "c.jpg", "decision": None, "gap": None},
+        {**ROW, "file": "c.jpg", "decision": None, "gap": None, "faces": 2, "eyes_closed": 0, "face_sharpness": 0.4},
     ]
     results, decisions = sent_results(rows, 10)
     assert decisions == {0: "keep", 1: "reject"}
     assert results[0].to_json() == {key: value for key, value in ROW.items() if key != "decision"}
     assert [photo.index for photo in results] == [0, 1, 2]
     assert results[2].gap is None
+    assert results[2].people == PeopleSeen(faces=2, eyes_closed=0, face_sharpness=0.4)
 
 
 def test_colours_are_those_of_the_bands_whatever_is_sent() -> None:
@@ -51,6 +53,10 @@ def test_colours_are_those_of_the_bands_whatever_is_sent() -> None:
         {"file": 3},
         {"file": "a" * 5000},
         {"score": "3"},
+        {"faces": -1},
+        {"faces": 1.5},
+        {"faces": 1, "eyes_closed": "1"},
+        {"faces": 1, "face_sharpness": float("nan")},
         {"score": float("nan")},
         {"score": float("inf")},
         {"score": 1e300},

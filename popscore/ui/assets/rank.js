@@ -15,7 +15,10 @@ const state = {
   burst: limits.burst_s,
   closer: true, // shots of a scene are put in order by what a score does not see
   looking: 0, // scenes that are looked at closer now
+  people: true, // faces are looked for
+  seeking: false, // just now
   show: 'all',
+  who: 'all', // of people, no people, closed eyes
   open: new Set(), // scenes that are unfolded
   picked: [], // ids to compare
   stopped: false,
@@ -120,7 +123,7 @@ const unread = (photo) => !photo.result && !photo.error && (photo.file || photo.
 const record = ({file, copy, small, sent, original, ...rest}) => rest;
 const keep = (photos) => saved.photos(photos.map(record));
 const keepPage = () => saved.page({
-  model: state.model, burst: state.burst, closer: state.closer, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
+  model: state.model, burst: state.burst, closer: state.closer, people: state.people, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
 });
 
 const pipeline = popscore.pipeline({
@@ -167,7 +170,7 @@ async function orderNow(closer = false) {
     const sent = shots.placed().filter((photo) => photo.sent || photo.copy);
     if (!sent.length) return;
     state.ordered = sent.length;
-    const order = await pipeline.order(sent, state.burst, closer).catch(() => null);
+    const order = await pipeline.order(sent, state.burst, closer, state.people).catch(() => null);
     if (!order) return;
     if (order.message) say(order.message);
     else {
@@ -194,6 +197,28 @@ async function orderClosely() {
   drawBusy();
 }
 
+// Last of all, faces are looked for on the photos that have no others of their scene beside them, best first. Nothing
+// waits for it; whatever comes between is done first.
+async function seekPeople() {
+  if (state.seeking) return;
+  state.seeking = true;
+  const tried = new Set();
+  for (;;) {
+    if (!state.people || state.stopped || root.dataset.phase !== 'done') break;
+    const next = shots.placed().filter((photo) => !photo.people && !tried.has(photo.id) && (photo.sent || photo.copy)).slice(0, limits.people);
+    if (!next.length) break;
+    for (const photo of next) tried.add(photo.id);
+    drawSummary();
+    const answer = await pipeline.people(next).catch(() => null);
+    if (!answer?.people || next.some((photo) => shots.get(photo.id) !== photo)) continue;
+    next.forEach((photo, at) => { photo.people = answer.people[at] || {faces: null, words: ''}; });
+    keep(next);
+    drawSoon();
+  }
+  state.seeking = false;
+  draw();
+}
+
 async function work() {
   if (pipeline.running) { // it goes on with what has come
     draw();
@@ -216,6 +241,7 @@ async function work() {
   keepPage();
   draw();
   if (saved.trouble) say(saved.trouble);
+  seekPeople();
 }
 
 function drawBusy() {
@@ -247,10 +273,30 @@ let marks = new Map(); // id -> what its card shows beside the photo
 
 const grid = popscore.grid({list: find('.pr-grid'), pictureOf, of: (photo) => marks.get(photo.id)});
 
+const peopleOn = (photo) => {
+  const said = (state.people && photo.people?.words) || '';
+  return said && said !== photo.result?.reason && `${said[0].toUpperCase()}${said.slice(1)}.`;
+};
+const seenOn = {
+  all: () => true,
+  people: (photo) => photo.people?.faces > 0,
+  none: (photo) => photo.people?.faces === 0,
+  closed: (photo) => photo.people?.eyes_closed > 0,
+};
+
+// The few words beside a photo: what is wrong with it before what is good, and that before what is on it.
+function noteOf(photo) {
+  if (photo.result?.warning) return WARNINGS[photo.result.warning];
+  const said = (state.people && photo.people?.words) || '';
+  const wrong = photo.people?.eyes_closed > 0 || said === 'face not sharp';
+  return (wrong && said) || photo.result?.reason || said;
+}
+
 // What the grid shows, in its order: the best of each scene, and under it the rest if it is unfolded; then those that
 // still wait. Whoever is left out leaves the lead to the next best.
 function listed() {
-  const fits = ({decision}) => state.show === 'all' || (state.show === 'kept' ? decision === 'keep' : decision !== 'reject');
+  const who = seenOn[state.people ? state.who : 'all'];
+  const fits = (photo) => who(photo) && (state.show === 'all' || (state.show === 'kept' ? photo.decision === 'keep' : photo.decision !== 'reject'));
   const ranked = shots.placed().filter(fits);
   if (state.show === 'kept') return ranked;
   const folded = [...shots.scenes(ranked)].flatMap(([scene, all]) => (state.open.has(scene) ? all : all.slice(0, 1)));
@@ -272,7 +318,7 @@ function drawMarks(list) {
       leads: state.show === 'kept' || !seen.has(scene),
       open: state.open.has(scene),
       picked: state.picked.includes(photo.id),
-      note: photo.result?.warning ? WARNINGS[photo.result.warning] : photo.result?.people || photo.result?.reason || '',
+      note: noteOf(photo),
       tier: bracket && {starts: !same(list[at - 1]), ends: !same(list[at + 1]), words: `tier ${tier}, too close to call`},
     });
     seen.add(scene);
@@ -322,6 +368,9 @@ function drawSummary() {
   parts.push(kept && kept < wanted() ? `${kept} of ${wanted()} kept` : `${kept} kept`);
   if (waits && root.dataset.phase === 'done') parts.push(`stopped: ${waits} not scored`);
   if (lost) parts.push(`${lost} to be added again`);
+  const unseen = shots.placed().filter((photo) => !photo.people).length;
+  if (state.seeking && unseen) parts.push(`looking for people on ${unseen} more`);
+  drawWho();
   find('.ps-summary').textContent = parts.join(' · ');
   find('[data-do=resume]').hidden = !waits || root.dataset.phase !== 'done';
   const undoing = find('.ps-head [data-do=undo]');
@@ -354,11 +403,29 @@ function drawSummary() {
   find('[data-do=first]').disabled = !ranked.length;
 }
 
+// Which photos are shown by the people on them: offered as soon as a face was found.
+function drawWho() {
+  const choice = find('.pr-who');
+  const ranked = shots.placed();
+  const counts = Object.fromEntries(Object.entries(seenOn).map(([who, fits]) => [who, ranked.filter(fits).length]));
+  choice.hidden = !state.people || !counts.people;
+  if (choice.hidden) state.who = 'all';
+  for (const option of choice.options) {
+    option.dataset.words ??= option.textContent;
+    if (option.value === 'all') continue;
+    option.textContent = `${option.dataset.words} (${counts[option.value]})`;
+    option.disabled = !counts[option.value] && option.value !== state.who;
+  }
+  choice.value = state.who;
+  find('[data-do=people]').setAttribute('aria-pressed', state.people);
+}
+
 // --- what a person does ------------------------------------------------------------------------
 
 const views = popscore.photoViews({
   find, shots, grid, server, listed, draw, decide, change, pick, largeOf, smallOf, originalOf,
   sentOf: pipeline.sent,
+  peopleOn,
   model: () => state.model,
   unpick() { state.picked = []; draw(); },
 });
@@ -471,7 +538,7 @@ function clear() {
   forgetPictures();
   saved.clear();
   Object.assign(state, {
-    model: null, show: 'all', open: new Set(), picked: [], stopped: true, ordered: 0, cleared: before.photos.length ? before : null,
+    model: null, show: 'all', who: 'all', open: new Set(), picked: [], stopped: true, ordered: 0, cleared: before.photos.length ? before : null,
   });
   views.forget();
   root.dataset.phase = 'empty';
@@ -517,6 +584,15 @@ async function closer() {
   await orderClosely();
   keepPage();
   draw();
+}
+
+async function people() {
+  state.people = !state.people;
+  keepPage();
+  draw();
+  await orderClosely();
+  draw();
+  seekPeople();
 }
 
 // A photo leaves its scene, or joins that of the photo before it in the list.
@@ -585,6 +661,7 @@ act({
   better: (one) => views.better(Number(one.dataset.at)),
   settle: views.settle,
   closer,
+  people,
   look: (one) => views.lookAt(one.dataset.view),
   maps: views.toggleMaps,
   unpick: () => { state.picked = []; draw(); },
@@ -599,6 +676,7 @@ for (const input of root.querySelectorAll('input[type=file]')) {
   });
 }
 find('.pr-burst').addEventListener('change', (event) => burst(Number(event.target.value)));
+find('.pr-who').addEventListener('change', (event) => { state.who = event.target.value; draw(); });
 find('#pr-want').addEventListener('change', () => { keepPage(); draw(); });
 const menu = find('.pr-menu');
 document.addEventListener('click', (event) => {
@@ -621,13 +699,13 @@ const restored = (async () => {
     const pictures = found.pictures.get(photo.id);
     shots.put({...photo, file: null, sent: null, copy: pictures?.copy || null, small: pictures?.small || null});
   }
-  Object.assign(state, {model: found.page.model || null, burst: found.page.burst || limits.burst_s, closer: found.page.closer ?? true});
+  Object.assign(state, {model: found.page.model || null, burst: found.page.burst || limits.burst_s, closer: found.page.closer ?? true, people: found.page.people ?? true});
   if (found.page.want) find('#pr-want').value = found.page.want;
   if (found.page.names) find('.pr-grid').dataset.names = 'on';
   find('.pr-burst').value = String(state.burst);
   root.dataset.phase = 'done';
   draw();
   if (shots.all().some(unread)) work();
-  else if (shots.placed().some((photo) => !photo.result.tier)) orderClosely();
+  else (shots.placed().some((photo) => !photo.result.tier) ? orderClosely() : Promise.resolve()).then(seekPeople);
 })();
 draw();

@@ -10,7 +10,7 @@ from typing import Any
 from popscore import scale
 from popscore.gallery.export import Decision, Decisions
 from popscore.models.spec import Json
-from popscore.results import FAULTS, RankedPhoto
+from popscore.results import FAULTS, PeopleSeen, RankedPhoto
 from popscore.ui.kit.messages import refusal
 
 _MOST_LETTERS = 4096
@@ -73,6 +73,7 @@ def sent_result(sent: object, index: int = 0) -> RankedPhoto:
         tier=_whole(sent, "tier"),
         group=_whole(sent, "group"),
         group_best=best is True,
+        people=_people(sent) if "faces" in sent else None,
     )
 
 
@@ -85,11 +86,25 @@ def _number(sent: Json, key: str) -> float:
     return float(value)
 
 
-def _whole(sent: Json, key: str) -> int:
+def _whole(sent: Json, key: str, *, least: int = 1) -> int:
     value = _number(sent, key)
-    if value != int(value) or value < 1:
+    if value != int(value) or value < least:
         raise _refused()
     return int(value)
+
+
+def _people(sent: Json) -> PeopleSeen:
+    sharpness = sent.get("face_sharpness")
+    return PeopleSeen(
+        faces=_faces(sent, "faces"),
+        eyes_closed=_faces(sent, "eyes_closed"),
+        face_sharpness=None if sharpness is None else _number(sent, "face_sharpness"),
+    )
+
+
+def _faces(sent: Json, key: str) -> int | None:
+    """A number of faces; None where nobody looked for any."""
+    return None if sent.get(key) is None else _whole(sent, key, least=0)
 
 
 def _refused() -> Exception:

@@ -15,12 +15,12 @@ import gradio as gr
 from popscore import words
 from popscore.gallery import export
 from popscore.gallery.looking_again import Sources, look_again
-from popscore.gallery.ranking import rank, shot_sides
+from popscore.gallery.ranking import people_seen, rank, shot_sides
 from popscore.models.spec import Json, ModelInfo
 from popscore.people.shots import ShotMeasure
 from popscore.photos.similarity import BURST_S
 from popscore.photos.sources import NamedPhoto
-from popscore.results import FailedPhoto, RankedPhoto, Ranking
+from popscore.results import FailedPhoto, PeopleSeen, Ranking
 from popscore.scoring.scorer import Candidate, Scorer
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
@@ -44,6 +44,7 @@ _SMALL_SIDE, _LARGE_SIDE = 360, 1600
 _INPUTS_KEPT = 3.5
 # Photos that can be compared at one time, and the longest time within which photos are looked at as one moment.
 _SIDE_BY_SIDE, _MOST_BURST_S = 4, 3600.0
+_PEOPLE_AT_ONCE = 4  # photos on which faces are looked for in one answer
 _MOST_LOOKS = 20_000  # about 20 MB
 Measures = dict[int, ShotMeasure]
 # What a visitor can save, beside the photos themselves: what it is called, and what writes it.
@@ -73,6 +74,7 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
             page_function("begin", gallery.begin, at_once=4),
             page_function("score", gallery.score, at_once=6),
             page_function("order", gallery.order, at_once=2),
+            page_function("people", gallery.people, at_once=4),
             page_function("preview", gallery.preview, at_once=6),
             page_function("explain", gallery.explain, at_once=4),
             page_function("verdict", gallery.verdict, at_once=4),
@@ -89,6 +91,7 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
             "small": _SMALL_SIDE,
             "large": _LARGE_SIDE,
             "burst_s": BURST_S,
+            "people": _PEOPLE_AT_ONCE,
         },
     )
 
@@ -98,8 +101,9 @@ class Gallery:
 
     def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
         self._door, self._visits, self._remembered = door, visits, remembered
-        # By upload, which never changes, and the side at which it was measured; the oldest goes first.
-        self._looks: dict[tuple[Path, int | None], ShotMeasure] = {}
+        # By upload, which never changes, the side at which it was measured, and whether faces were looked for; the
+        # oldest goes first.
+        self._looks: dict[tuple[Path, int | None, bool], ShotMeasure] = {}
 
     # --- scores and their order -----------------------------------------------------------------------
 
@@ -118,10 +122,11 @@ class Gallery:
             return {"model": _known(scorer.model), "result": _result(found)}
         return {"missing": True} if not upload.location.is_file() else {"error": found.to_json()}
 
-    def order(self, photos: object, burst_s: object, closer: object) -> Json:
+    def order(self, photos: object, burst_s: object, closer: object, people: object) -> Json:
         """Put uploads in order. Photos go by their place in the list that was sent, so nothing but numbers moves.
 
-        With `closer` those that share a scene are measured: which is sharper, better lit, without closed eyes.
+        With `closer` those that share a scene are measured: which is sharper, better lit, and with `people` without
+        closed eyes.
 
         Returns:
             Lists of the same length, best first, of the photos that have a score. The best of a group is the first
@@ -131,14 +136,16 @@ class Gallery:
         scorer = self._door.scorer()
         self._visits.uses(photo.location for photo in uploads)
         found, seconds = self._found(scorer, uploads), _burst_s(burst_s)
-        measures = self._measured(scorer, uploads, shot_sides(found, burst_s=seconds)) if closer is True else None
+        measures, seeks = None, people is True
+        if closer is True:
+            measures = self._measured(scorer, uploads, shot_sides(found, burst_s=seconds), people=seeks)
         ranking = rank(
             found,
             scorer.model,
             group_similar=True,
             burst_s=seconds,
             measures=measures,
-            people=measures is not None,
+            people=seeks and measures is not None,
         )
         placed = {photo.index for photo in ranking.results}
         return {
@@ -150,10 +157,29 @@ class Gallery:
             "gaps": [None if photo.gap is None else round(photo.gap, 4) for photo in ranking.results],
             "too_close": [photo.too_close for photo in ranking.results],
             "reasons": [photo.group_reason or "" for photo in ranking.results],
-            "people": [_people(photo) for photo in ranking.results],
+            "people": [_people(photo.people) for photo in ranking.results],
             "missing": [
                 index for index, upload in enumerate(uploads) if index not in placed and not upload.location.is_file()
             ],
+        }
+
+    def people(self, sent: object) -> Json:
+        """How many people are on uploads, and how many of them have their eyes closed.
+
+        Args:
+            sent: an object whose `photos` are the uploads.
+
+        Returns:
+            `people`, for each upload in the order sent; null where faces cannot be looked for. `missing` are those
+            that have to be sent again.
+        """
+        uploads = checked_uploads(sent.get("photos") if isinstance(sent, dict) else None, _PEOPLE_AT_ONCE)
+        self._visits.uses(photo.location for photo in uploads)
+        sides: dict[int, int | None] = dict.fromkeys(range(len(uploads)))
+        measures = self._measured(self._door.scorer(), uploads, sides, people=True)
+        return {
+            "people": [_people(people_seen(measures.get(index))) for index in sides],
+            "missing": [index for index in sides if index not in measures and not uploads[index].location.is_file()],
         }
 
     def _found(self, scorer: Scorer, uploads: list[NamedPhoto]) -> list[Candidate | FailedPhoto]:
@@ -167,11 +193,13 @@ class Gallery:
                     break
         return found
 
-    def _measured(self, scorer: Scorer, uploads: list[NamedPhoto], sides: dict[int, int | None]) -> Measures:
+    def _measured(
+        self, scorer: Scorer, uploads: list[NamedPhoto], sides: dict[int, int | None], *, people: bool
+    ) -> Measures:
         """What tells the shots of a scene apart, remembered; it ends when the visitor leaves."""
         measures: Measures = {}
         for index, side in sides.items():
-            known = self._looks.get((uploads[index].location, side))
+            known = self._looks.get((uploads[index].location, side, people))
             if known is not None:
                 measures[index] = known
         wanted = {index: side for index, side in sides.items() if index not in measures}
@@ -179,10 +207,10 @@ class Gallery:
         sources = Sources(uploads)
         for _ in sources:  # it knows those that it has handed on
             pass
-        with contextlib.closing(look_again(sources, wanted, scorer, people=True)) as looked:
+        with contextlib.closing(look_again(sources, wanted, scorer, people=people)) as looked:
             for index, measure in looked:
                 if measure is not None:
-                    measures[index] = self._looks[uploads[index].location, wanted[index]] = measure
+                    measures[index] = self._looks[uploads[index].location, wanted[index], people] = measure
                 if gone():
                     break
         while len(self._looks) > _MOST_LOOKS:
@@ -247,14 +275,17 @@ def _known(model: ModelInfo) -> Json:
     return {"sha256": model.sha256, "noise": round(model.spec.likely_noise, 4)}
 
 
-def _people(photo: RankedPhoto) -> str:
-    """What is to be said of the people on a shot, beside it; nothing where all is well."""
-    seen = photo.people
-    if seen is None or not seen.faces:
-        return ""
-    if seen.eyes_closed:
-        return words.eyes_closed(seen.eyes_closed, seen.faces)
-    return "face not sharp" if seen.face_not_sharp else ""
+def _people(seen: PeopleSeen | None) -> Json | None:
+    """What the page knows about the people on a photo; null where nobody looked."""
+    if seen is None or seen.faces is None:
+        return None
+    said = words.people(seen.faces, seen.eyes_closed or 0)
+    return {
+        "faces": seen.faces,
+        "eyes_closed": seen.eyes_closed,
+        "face_sharpness": seen.face_sharpness and round(seen.face_sharpness, 3),
+        "words": words.FACE_NOT_SHARP if seen.face_not_sharp and not seen.eyes_closed else said,
+    }
 
 
 _STAYS = ("file", "score", "percentile", "label", "color", "width", "height", "warning")

@@ -115,9 +115,9 @@ window.popscore.photoViews = (tab) => {
     const ranked = shots.placed();
     large.querySelector('.pr-place').textContent = `${photo.result.rank} of ${ranked.length}`;
     large.querySelector('.pr-name').textContent = `${photo.name}, ${photo.width} x ${photo.height}`;
-    const why = [photo.result.reason, photo.result.people].filter((part, at, all) => part && all.indexOf(part) === at);
+    const why = [photo.result.reason && `In its scene: ${photo.result.reason}.`, tab.peopleOn(photo)].filter(Boolean);
     large.querySelector('.pr-reason').hidden = !why.length;
-    large.querySelector('.pr-reason').textContent = `In its scene: ${why.join(', ')}.`;
+    large.querySelector('.pr-reason').textContent = why.join(' ');
     const tier = ranked.filter((other) => other.result.tier === photo.result.tier);
     large.querySelector('.pr-close-call').hidden = tier.length < 2;
     large.querySelector('.pr-close-call').textContent = `Too close to call among the ${tier.length} of tier ${photo.result.tier}.`;

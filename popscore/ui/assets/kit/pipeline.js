@@ -107,6 +107,21 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
     if (!run.stopped) throw Object.assign(new Error(`${photo.name} did not arrive. Add it again.`), {final: true});
   }
 
+  // What the server says about photos; those that it has no longer are sent once more.
+  async function about(photos, question) {
+    const run = going ?? {stopped: false, gone: null, abort: new AbortController()};
+    for (let turn = 0; turn < 3; turn += 1) {
+      const absent = photos.filter((photo) => !photo.sent && photo.copy);
+      for (const photo of absent) await again(run, () => send(photo, run));
+      if (run.stopped) return null;
+      const answer = await again(run, () => ask(() => question(photos.map(asked))));
+      if (!answer || answer.message) return answer;
+      for (const index of answer.missing) photos[index].sent = null;
+      if (!answer.missing.length) return answer;
+    }
+    return null;
+  }
+
   return {
     get running() { return going !== null; },
 
@@ -150,21 +165,11 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
       return !run.stopped;
     },
 
-    // The order of photos that have scores, with shots of a scene looked at closer if asked, or null if it cannot be had now. Those that the server has no longer are
-    // sent once more.
-    async order(photos, burst, closer) {
-      const run = going ?? {stopped: false, gone: null, abort: new AbortController()};
-      for (let turn = 0; turn < 3; turn += 1) {
-        const absent = photos.filter((photo) => !photo.sent && photo.copy);
-        for (const photo of absent) await again(run, () => send(photo, run));
-        if (run.stopped) return null;
-        const answer = await again(run, () => ask(() => server.order(photos.map(asked), burst, closer)));
-        if (!answer || answer.message) return answer;
-        for (const index of answer.missing) photos[index].sent = null;
-        if (!answer.missing.length) return answer;
-      }
-      return null;
-    },
+    // The order of photos that have scores, with shots of a scene looked at closer if asked, or null if it cannot be
+    // had now.
+    order: (photos, burst, closer, people) => about(photos, (sent) => server.order(sent, burst, closer, people)),
+    // What is seen of the people on some photos, or null.
+    people: (photos) => about(photos, (sent) => server.people({photos: sent})),
 
     // The upload of a photo; sends it if the server does not have it.
     async sent(photo) {

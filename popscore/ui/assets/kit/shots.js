@@ -70,8 +70,9 @@ window.popscore.shots = () => {
         const first = order.groups.indexOf(order.groups[place]) === place;
         Object.assign(photo.result, {
           place, rank: order.ranks[place], group: order.groups[place], group_best: first, tier: order.tiers[place],
-          gap: order.gaps[place], too_close: order.too_close[place], reason: order.reasons?.[place] || '', people: order.people?.[place] || '',
+          gap: order.gaps[place], too_close: order.too_close[place], reason: order.reasons?.[place] || '',
         });
+        if (order.people?.[place]) photo.people = order.people[place];
       });
     },
 
@@ -127,7 +128,8 @@ window.popscore.shots = () => {
     // The rows of a table or of star ratings, as the server takes them.
     rows: () => placed().map((photo) => ({
       ...photo.result, file: photo.name, width: photo.width || photo.result.width, height: photo.height || photo.result.height,
-      decision: photo.decision,
+      decision: photo.decision, faces: photo.people?.faces ?? null, eyes_closed: photo.people?.eyes_closed ?? null,
+      face_sharpness: photo.people?.face_sharpness ?? null,
     })),
   };
 };
