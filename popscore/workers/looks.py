@@ -19,6 +19,7 @@ from popscore.workers.tasks import Report, ScorerFile, scorer_of
 
 if TYPE_CHECKING:
     from popscore.insight.edits import Edit, EditName
+    from popscore.people.selfie import SelfieScore
 
 # What a person waits for; the worker is ended somewhat later.
 SECONDS = 15.0
@@ -82,15 +83,30 @@ def faces(_: Report, _file: ScorerFile, limits: ImageLimits, path: Path, name: s
     return {"model": NETWORKS, "results": [find_faces(NamedPhoto(path, name), limits=limits).to_json()], "errors": []}
 
 
+def selfie_seen(
+    _: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, selfie_model: Path | None
+) -> Json:
+    """As `selfie`, with a few words for each face."""
+    from popscore.people.seen import expression_seen, eyes_seen
+
+    found = _selfie(file, limits, path, name, selfie_model)
+    said = [f"{expression_seen(face)}, {eyes_seen(face)}" for face in found.faces]
+    return {**found.to_json(), "said": said}
+
+
 def selfie(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, selfie_model: Path | None) -> Json:
     """How popular as a selfie; by the selfie model in this file, or by the one in use."""
+    found = _selfie(file, limits, path, name, selfie_model)
+    return {**found.to_json(), "model": found.model.to_json()}
+
+
+def _selfie(file: ScorerFile, limits: ImageLimits, path: Path, name: str, selfie_model: Path | None) -> "SelfieScore":
     from popscore.people.selfie import SelfieScorer
 
     scorer = scorer_of(file, limits)
     with memory.unlimited():  # the model comes from the owner of the app
         selfies = SelfieScorer(Settings(selfie_path=selfie_model), scorer=scorer)
-    found = selfies.score(NamedPhoto(path, name))
-    return {**found.to_json(), "model": found.model.to_json()}
+    return selfies.score(NamedPhoto(path, name))
 
 
 def card(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, out: Path) -> Json:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import JSHandle, Locator, Page, expect
@@ -60,6 +61,26 @@ def test_a_second_photo_is_dropped_onto_the_first(page: Page, photos: dict[str, 
     expect(answer(page)).to_contain_text("chelsea.png")
     drop(page, photos["coffee"], onto=page.get_by_role("img", name="Your photo"))
     expect(answer(page)).to_contain_text("coffee.png")
+
+
+def test_a_face_that_fills_much_of_the_photo_is_looked_at_as_a_selfie(
+    page: Page, photos: dict[str, Path], size: str
+) -> None:
+    part = page.get_by_role("region", name="As a selfie")
+    drop(page, photos["astronaut"])
+    expected = popscore.score_selfie(photos["astronaut"], scorer=popscore.load_scorer(Settings()))
+    expect(part).to_contain_text("Happy, eyes open")
+    expect(part).to_contain_text(expected.seen)
+    expect(part).to_contain_text(expected.meaning)
+    expect(part.locator(".pf-bars .pf-row")).to_have_count(7)
+    expect(part.locator("canvas")).to_be_visible()
+    width = part.locator(".pf-head .pf-bar i").evaluate("(bar) => bar.clientWidth / bar.parentElement.clientWidth")
+    assert width == pytest.approx(expected.probability, abs=0.02)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], size  # type: ignore[index]
+    assert Axe().run(page, context=".ps-selfie").violations_count == 0
+    drop(page, photos["coffee"], onto=page.get_by_role("img", name="Your photo"))
+    expect(answer(page)).to_contain_text("coffee.png")
+    expect(part).to_be_hidden()
 
 
 def test_a_pasted_photo_is_answered(page: Page, photos: dict[str, Path]) -> None:

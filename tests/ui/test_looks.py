@@ -64,6 +64,27 @@ def test_the_answers_are_those_of_the_package(looks: Looks, sent: dict[str, str]
     assert compared["maps"][0]["grid"] == compared["maps"][1]["grid"] == why["grid"]
 
 
+def selfie(looks: Looks, photo: dict[str, str]) -> dict[str, Any]:
+    return dict(run_async(lambda: looks.selfie_function()([photo])))
+
+
+def test_a_selfie_is_told_with_its_faces_and_another_photo_is_not(
+    looks: Looks, sent: dict[str, str], photos: dict[str, Path]
+) -> None:
+    found = selfie(looks, {"id": example_id("astronaut.png"), "name": "x"})
+    expected = popscore.score_selfie(photos["astronaut"], scorer=popscore.load_scorer(Settings()))
+    assert found["probability"] == pytest.approx(expected.probability, abs=1e-3)
+    assert (found["seen"], found["name"], found["more"]) == (expected.seen, "Ahead of", "")
+    (face,) = found["faces"]
+    assert face["words"] == "Happy, eyes open"
+    assert [edge * 512 for edge in face["box"]] == pytest.approx(expected.faces[0].box)
+    assert sum(value for _, value in face["expressions"]) == pytest.approx(1, abs=1e-3)
+    assert selfie(looks, sent) == {"is_selfie": False}, "a cat"
+    assert "not an uploaded photo" in selfie(looks, {"id": "/etc/passwd", "name": "x"})["message"]
+    Path(sent["id"]).unlink()
+    assert selfie(looks, sent) == {"is_selfie": False}
+
+
 def test_an_example_can_be_looked_at_and_nothing_beside_it(looks: Looks) -> None:
     assert asked(looks, "facts", {"id": example_id("rocket.jpg"), "name": "x"})["rows"]
     for name in ("../NOTICE", "NOTICE", "", "/etc/passwd"):

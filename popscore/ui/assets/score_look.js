@@ -1,7 +1,9 @@
-// The closer look of the Score tab: under the answer, opened by the buttons in it. `props.value` says which photo.
+// The closer look of the Score tab: under the answer, opened by the buttons in it. `props.value` says which photo. What
+// is said about selfies stands there too, without being asked for, because nobody would look for it.
 
 const box = element.querySelector('.ps-look');
 const look = popscore.look(box, {server, views: ['why', 'crop', 'try', 'compare', 'facts', 'share']});
+const selfie = popscore.selfie(element.querySelector('.ps-selfie'), {server});
 let source = null;
 
 const pause = (time) => new Promise((done) => setTimeout(done, time));
@@ -22,6 +24,7 @@ function take() {
   look.close();
   look.forget();
   source = photo && {...photo, picture, sent: async () => photo.id, original: async () => photo.id};
+  selfie.seek(source);
 }
 watch('value', take);
 take();

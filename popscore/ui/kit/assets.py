@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from popscore.ui.kit.band_chart import page_bands
 
-_STYLES = ("kit.css", "parts.css", "look.css", "score.css", "rank.css", "video.css")
+_STYLES = ("kit.css", "parts.css", "look.css", "score.css", "selfie.css", "rank.css", "video.css")
 # Each adds to window.popscore; a later one may use what an earlier one has added.
 _SHARED_SCRIPTS = (
     *("parts.js", "bands.js", "files.js", "pictures.js", "saved.js", "shots.js", "shrink.js", "pipeline.js", "zoom.js"),
@@ -15,6 +15,7 @@ _SHARED_SCRIPTS = (
         "look_crop.js",
         "look_try.js",
         "look_more.js",
+        "selfie.js",
         "grid.js",
         "photo_views.js",
         "exports.js",

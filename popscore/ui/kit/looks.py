@@ -11,6 +11,7 @@ from typing import Any
 
 from popscore import scale, words
 from popscore.gallery.comparison import compare_images
+from popscore.models.loader import load_selfie_model
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.results import ScoredPhoto
@@ -28,6 +29,7 @@ from popscore.workers import looks
 _EXAMPLE = "example "
 _SIDE = 1200  # of the edited picture that is shown, in pixels
 _AT_ONCE = 3
+_MOST_FACES = 6  # whose expressions are shown
 CARD_NAME = "popscore card.png"
 _CARD_NOTE = "The card holds the photo and its score, and nothing of what the file says: no name, no place, no time."
 _FACTS_NOTE = "Measured, not judged: none of these made the score."
@@ -77,6 +79,10 @@ class Looks:
                 *("save_crop", "save_edit"),
             )
         ]
+
+    def selfie_function(self) -> Callable[[Any], Coroutine[Any, Any, Json]]:
+        """What is said about a photo as a selfie, for a part of a page."""
+        return page_function("selfie", self.selfie, at_once=_AT_ONCE)
 
     # --- what is looked at ----------------------------------------------------------------------------
 
@@ -139,6 +145,29 @@ class Looks:
             "results": [result.to_json() for result in answer.results],
             "maps": [self._look(looks.explain, one) for one in (first, second)],
             "picture": shown,
+        }
+
+    def selfie(self, photo: object) -> Json:
+        """How popular as a selfie, and each face; only whether it is one where no face fills much of it."""
+        model = load_selfie_model(self._door.settings)
+        found = self._told(photo, looks.selfie_seen, model and model.location)
+        if "missing" in found or not found["is_selfie"]:
+            return {"is_selfie": False}
+        faces, size = found["faces"], (found["width"], found["height"])
+        shown = [
+            {
+                "box": [edge / side for edge, side in zip(face["box"], size * 2, strict=True)],
+                "expressions": [[name, value] for name, value in face["expressions"].items()],
+                "words": said[0].upper() + said[1:],
+            }
+            for face, said in zip(faces[:_MOST_FACES], found["said"], strict=False)
+        ]
+        more = len(faces) - len(shown)
+        return {
+            **{key: found[key] for key in ("is_selfie", "probability", "seen", "meaning", "note")},
+            "name": "Popular" if found["probability_from"] == "selfie_model" else "Ahead of",
+            "faces": shown,
+            "more": f"And {words.people(more, 0)} more." if more else "",
         }
 
     # --- what is saved --------------------------------------------------------------------------------

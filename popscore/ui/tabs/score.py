@@ -45,9 +45,10 @@ def build_score_tab(door: ModelDoor, visits: Visits, looks: Looks) -> None:
         )
     look = gr.HTML(
         "",
-        html_template='<section class="ps-look ps-page" aria-label="A closer look" hidden></section>',
+        html_template='<section class="ps-look ps-page" aria-label="A closer look" hidden></section>'
+        '<section class="ps-selfie ps-page" aria-label="As a selfie" hidden></section>',
         js_on_load=asset("score_look.js"),
-        server_functions=looks.page_functions(),
+        server_functions=[*looks.page_functions(), looks.selfie_function()],
         label="A closer look",
         elem_id="look",
     )
