@@ -48,6 +48,7 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
         photos_input(label="files", visible=False),
         gr.Number(0, label="top_k", precision=0, minimum=0, visible=False),
         gr.Checkbox(False, label="group_similar", visible=False),
+        gr.Checkbox(False, label="people", visible=False),
     )
     _add(
         endpoints.compare_images,
@@ -127,7 +128,7 @@ class Endpoints:
             scorer = self._door.scorer()
             return {**scorer.score(image).to_json(), "model": scorer.model.to_json()}
 
-    def rank_images(self, files: list[NamedPhoto], top_k: int, group_similar: bool) -> Json:
+    def rank_images(self, files: list[NamedPhoto], top_k: int, group_similar: bool, people: bool = False) -> Json:
         """Rank photos, best first, by appeal, or by popularity where such a model is in use.
 
         Returns the model that answered, the results with rank, score, percentile, label, colour and the gap to the
@@ -138,6 +139,7 @@ class Endpoints:
             files: the photos (JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, HEIC), each by upload, https: or data: address.
             top_k: how many of the best to return; 0 returns all.
             group_similar: put near-duplicates into groups, and with top_k return the best of each group.
+            people: look for faces: adds `faces`, `eyes_closed` and `face_sharpness` to each result.
         """
         if not files:
             raise refusal("There are no photos. Send some as `files`.")
@@ -150,6 +152,7 @@ class Endpoints:
                 scorer=scorer,
                 top=top_k or None,
                 group_similar=group_similar,
+                people=people,
                 cancelled=current_asker().gone,
                 cache=self._remembered.of(scorer.model),
             )

@@ -102,6 +102,16 @@ def test_rank_images_has_defaults_and_top_k(client: Client, photos: dict[str, Pa
     assert [result["file"] for result in best["results"]] == [everything["results"][0]["file"]]
 
 
+def test_rank_images_looks_for_people_where_asked(client: Client, photos: dict[str, Path]) -> None:
+    paths = [photos["astronaut"], photos["coffee"]]
+    answer = client.predict(files=[handle_file(str(path)) for path in paths], people=True, api_name="/rank_images")
+    ranking = popscore.rank_images(
+        [popscore.NamedPhoto(path, path.name) for path in paths], scorer=popscore.load_scorer(Settings()), people=True
+    )
+    assert answer == ranking.to_json()
+    assert {result["file"]: result["faces"] for result in answer["results"]} == {"astronaut.png": 1, "coffee.png": 0}
+
+
 def test_rank_images_refuses_too_many_files_none_and_server_files(client: Client, url: str, cat: Path) -> None:
     with pytest.raises(AppError, match="41 photos are too many: the limit is 40"):
         client.predict(files=[handle_file(str(cat))] * 41, api_name="/rank_images")
