@@ -36,7 +36,7 @@ _MOST_NOISE = 0.5
 _NOISY = 0.45  # natural logarithm of how much more noise than the middle of the group is much
 # The sharpness of a face is a ratio of squares, hence half of its logarithm; and faces count as much as all the rest.
 _FACE_POWER, _FACE_SHARE = 0.5, 0.5
-_SMALL_NOISE, _SMALL_BLOWN, _LEAST = 3.0, 0.02, 1e-3  # differences below these mean nothing
+_SMALL_NOISE, _SMALL_BLOWN, _LEAST = 3.0, 0.01, 1e-3  # differences below these mean nothing
 
 SAME = "cannot be told apart"
 _BETTER = {"sharp": "sharper", "noise": "less noise", "light": "better light", "score": "higher score"}
