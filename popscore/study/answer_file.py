@@ -24,8 +24,9 @@ SUFFIX = ".answers.sqlite"
 SCHEMA = Schema(
     application_id=0x706F7374,  # "post"
     version=1,
-    tables=("pairs", "sessions", "questions"),
+    tables=("tables", "pairs", "sessions", "questions"),
     create="""
+CREATE TABLE IF NOT EXISTS tables (digest TEXT);
 CREATE TABLE IF NOT EXISTS pairs (
     id INTEGER PRIMARY KEY, winner TEXT NOT NULL, loser TEXT NOT NULL, training INTEGER NOT NULL,
     usable INTEGER NOT NULL, position INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 0, UNIQUE (winner, loser)

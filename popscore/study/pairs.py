@@ -7,21 +7,21 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from popscore.foreign_text import shortened
-from popscore.photos.find import find_photos
 from popscore.posts.pair_file import read_pairs
 from popscore.posts.pair_scores import PhotoNames, names_of
 from popscore.posts.table import UnreadableTable
 from popscore.study.errors import StudyUnavailable
+from popscore.study.folder import files_in
 
 TRAINING_PAIRS = 8
 """Pairs at the start of a session whose truth is shown. Source: Ding, Ma & Wang 2019, section 4.3."""
 SEED = 15
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StudyPair:
+class StudyPair(NamedTuple):
     """Two photos of which one was liked more, as a study asks about them.
 
     Attributes:
@@ -53,7 +53,7 @@ class StudyPairs:
     name: str
     folder: Path
     pairs: Sequence[StudyPair]
-    paths: Mapping[str, Path]
+    paths: Mapping[str, str]
     missing: int
     repeated: int
     unusable: int
@@ -84,21 +84,24 @@ def load_study_pairs(
             f"The photos of the study cannot be had: there is no folder {shortened(folder.name)}. "
             "Set POPSCORE_STUDY_IMAGES to the folder that they lie in."
         )
-    there = {os.path.relpath(one, folder).replace(os.sep, "/"): Path(one) for one in find_photos([folder]).photos}
-    names = PhotoNames(there)
-    places = ((name, names.find(name)) for name in names_of(found.pairs) if _is_text(name))
-    paths = {name: there[place] for name, place in places if place is not None}
+    there = set(files_in(folder))
+    wanted = [name for name in names_of(found.pairs) if _is_text(name)]
+    # Most tables write names out, and those that do need no list of shortened ones.
+    others = PhotoNames(there) if any(name not in there for name in wanted) else None
+    places = ((name, name if name in there else others and others.find(name)) for name in wanted)
+    # Texts, because 100,000 objects of pathlib cost a second.
+    paths = {name: f"{folder}{os.sep}{place}" for name, place in places if place is not None}
     kept: list[tuple[int, str, str]] = []
-    seen: set[tuple[Path, Path]] = set()
+    seen: set[tuple[str, str]] = set()
     missing = repeated = 0
     for pair in found.pairs:
         winner, loser = paths.get(pair.winner), paths.get(pair.loser)
         if winner is None or loser is None or winner == loser:  # one photo by two of its names
             missing += 1
-        elif {(winner, loser), (loser, winner)} & seen:
+        elif (both := (winner, loser) if winner < loser else (loser, winner)) in seen:
             repeated += 1
         else:
-            seen.add((winner, loser))
+            seen.add(both)
             kept.append((_position(pair.winner, pair.loser, seed), pair.winner, pair.loser))
     if not kept:
         raise UnreadableTable(
@@ -111,8 +114,7 @@ def load_study_pairs(
         name=shortened(path.name),
         folder=folder,
         pairs=[
-            StudyPair(winner=winner, loser=loser, training=place < training, position=position)
-            for place, (position, winner, loser) in enumerate(kept)
+            StudyPair(winner, loser, place < training, position) for place, (position, winner, loser) in enumerate(kept)
         ],
         paths=paths,
         missing=missing,

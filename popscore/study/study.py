@@ -6,6 +6,7 @@ likes?", training pairs with the truth first, Previous and Next, half an hour at
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import secrets
@@ -28,6 +29,7 @@ LATE_S = 60.0
 """So much later an answer is still taken that was on its way when the time was over."""
 # At 9 s a pair as many as fit into half an hour; people that go on for longer choose worse.
 MOST_PAIRS = 200
+_GONE = 2  # of a pair: it is in the table, but one of its photos is not there
 _NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
@@ -104,7 +106,7 @@ class Study:
             raise StudyUnavailable("The folder with the photos cannot be had at the moment. Try again in a minute.")
 
         def drop(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE pairs SET usable = 0 WHERE id = ?", (question.pair,))
+            connection.execute("UPDATE pairs SET usable = ? WHERE id = ?", (_GONE, question.pair))
             forget_unanswered(connection, "pair = ?", question.pair)
 
         self.answers.change(drop)
@@ -143,8 +145,8 @@ class Study:
         """How many pairs are not asked any more because a photo vanished or could not be read since the start."""
 
         def count(connection: sqlite3.Connection) -> int:
-            (usable,) = connection.execute("SELECT count(*) FROM pairs WHERE usable").fetchone()
-            return len(self.pairs.pairs) - int(usable)
+            (gone,) = connection.execute("SELECT count(*) FROM pairs WHERE usable = ?", (_GONE,)).fetchone()
+            return int(gone)
 
         return self.answers.change(count)
 
@@ -152,7 +154,16 @@ class Study:
 
     def _put_pairs(self, connection: sqlite3.Connection) -> None:
         """Those of the table as it is now; pairs that it has no more keep their answers."""
-        connection.execute("UPDATE pairs SET usable = 0 WHERE usable")
+        digest = hashlib.sha256()
+        for pair in self.pairs.pairs:
+            digest.update(b"%d %d " % (pair.position, pair.training))
+        known = connection.execute("SELECT digest FROM tables").fetchone()
+        if known == (digest.hexdigest(),):
+            connection.execute("UPDATE pairs SET usable = 1 WHERE usable = ?", (_GONE,))
+            return
+        connection.execute("DELETE FROM tables")
+        connection.execute("INSERT INTO tables VALUES (?)", (digest.hexdigest(),))
+        connection.execute("UPDATE pairs SET usable = 0 WHERE usable <> 0")
         connection.executemany(
             "INSERT INTO pairs (winner, loser, training, usable, position) VALUES (?, ?, ?, 1, ?) "
             "ON CONFLICT (winner, loser) "
@@ -269,8 +280,7 @@ class Study:
         if row is None:
             return None
         pair, training, winner_left, chose_left, winner, loser = row
-        # A table may have lost a pair since it was asked; then its photos cannot be shown any more.
-        paths = [self.pairs.paths.get(name, self.pairs.folder / "gone") for name in (winner, loser)]
+        paths = [self._path(name) for name in (winner, loser)]
         left, right = paths if winner_left else reversed(paths)
         tells = training and chose_left is not None
         return Question(
@@ -282,6 +292,10 @@ class Study:
             liked_more=_side(winner_left) if tells else None,
             pair=pair,
         )
+
+    def _path(self, photo: str) -> Path:
+        """Where a photo lies. A table may have lost it since it was asked about; then it cannot be shown any more."""
+        return Path(self.pairs.paths.get(photo, self.pairs.folder / "no longer in the table"))
 
     def _answer(
         self, connection: sqlite3.Connection, name: str, place: int, left: bool, seconds: float | None
@@ -324,10 +338,9 @@ class Study:
             (session.number,),
         ).fetchall()
         counted = [row for row in rows if not row[0]]
-        gone = self.pairs.folder / "gone"
         return Outcome(
             right=[bool(right) for _, right, _, _ in counted],
-            pairs=[(self.pairs.paths.get(won, gone), self.pairs.paths.get(lost, gone)) for _, _, won, lost in counted],
+            pairs=[(self._path(won), self._path(lost)) for _, _, won, lost in counted],
             training=len(rows) - len(counted),
             training_right=sum(right for training, right, _, _ in rows if training),
             by_time=session.state.left_s <= 0 and session.state.answered < session.state.total,
