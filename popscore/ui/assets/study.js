@@ -13,7 +13,7 @@ const PAUSES = [1000, 2000, 4000, 8000, 15000];
 const SEEN = 160; // milliseconds for which one sees what one chose
 // `pairs` has a promise for each place that was asked for; `shown` is the pair in sight, `waiting` answers on their way.
 const state = {
-  session: null, total: 0, training: 0, place: 0, shown: null, since: 0, waiting: [], pairs: new Map(), ends: null, run: 0,
+  session: null, total: 0, training: 0, place: 0, shown: null, since: 0, waiting: [], pairs: new Map(), answered: 0, until: 0, ends: null, run: 0,
 };
 
 // --- what is kept in the browser -------------------------------------------------------------------
@@ -67,6 +67,7 @@ async function start() {
   const answer = await ask('state', {session: before.session});
   if (answer.unknown) return leave();
   told(answer);
+  state.answered = answer.answered;
   if (answer.ended) return finish();
   await send();
   if (root.dataset.phase === 'wait') go(Math.min(before.place ?? answer.next, answer.next, answer.total - 1));
@@ -84,7 +85,7 @@ async function begin(pressed) {
   const session = await ask('begin');
   pressed.disabled = false;
   told(session);
-  state.waiting = [];
+  Object.assign(state, {waiting: [], answered: 0});
   go(0);
 }
 
@@ -154,6 +155,7 @@ function choose(side) {
   const first = !shown.chosen;
   shown.chosen = side;
   state.waiting = state.waiting.filter((one) => one.place !== shown.place);
+  state.answered = Math.max(state.answered, shown.place + 1);
   state.waiting.push({place: shown.place, side, seconds: (performance.now() - state.since) / 1000});
   keep();
   draw(shown);
@@ -238,7 +240,7 @@ function words(pair, fresh) {
   const place = names();
   if (pair.training && pair.chosen) {
     if (!pair.liked_more) return 'Your answer is on its way.';
-    return pair.chosen === pair.liked_more ? `Right: the ${place[pair.liked_more]} picture got more likes.` : `The ${place[pair.liked_more]} picture got more likes.`;
+    return pair.chosen === pair.liked_more ? `Yes, the ${place[pair.liked_more]} picture got more likes.` : `No, the ${place[pair.liked_more]} picture got more likes.`;
   }
   if (pair.chosen) return last() ? 'That was the last pair.' : `You chose the ${place[pair.chosen]} picture.`;
   if (fresh && pair.place === state.training && state.training) return 'The practice is over. From here on you are not told.';
@@ -325,7 +327,7 @@ function end(outcome) {
     : 'The session ended before the first pair after the practice.';
   const notes = [
     outcome.by_time ? 'Half an hour is over.' : '',
-    pairs && interval[1] - interval[0] > 0.2 ? `With so few pairs chance has a large part in this: guessing gives ${percent(0.5)}, more or less.` : '',
+    pairs && interval[1] - interval[0] > 0.2 ? `With ${popscore.count(pairs, 'pair', 'pairs')} this is rough: anything from ${percent(interval[0])} to ${percent(interval[1])} would fit.` : '',
     training.pairs ? `Practice is not counted: there it was ${training.right} of ${training.pairs}.` : '',
   ];
   find('.st-note').textContent = notes.filter(Boolean).join(' ');
@@ -354,7 +356,7 @@ act({
   previous: () => { if (state.place > 0) go(state.place - 1); },
   next: () => (last() ? finish() : go(state.place + 1)),
   stop() {
-    const answered = state.shown ? Math.max(0, state.shown.place - state.training) : 0;
+    const answered = Math.max(0, state.answered - state.training);
     find('#st-sure-words').textContent = answered
       ? `Stop here? Your answers to ${popscore.count(answered, 'pair is', 'pairs are')} kept, and the session ends.`
       : 'Stop here? The session ends, and no pair after the practice has an answer yet.';
