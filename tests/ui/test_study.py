@@ -230,19 +230,3 @@ def test_an_empty_table_is_said_and_mended_without_a_restart(tmp_path: Path, mon
         assert "None of the 1 pairs" in page(url, "about")["message"]
         make_study(tmp_path, 3)
         assert page(url, "about") == {"training": 1, "pairs": 2, "minutes": 30}
-
-
-def test_answers_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
-    table = make_study(tmp_path, 3)
-    settings = Settings(study_pairs=table, study_answers=tmp_path / "w0.png")
-    with running_app(tmp_path / "uploads", settings) as url:
-        assert "POPSCORE_STUDY_ANSWERS" in page(url, "about")["message"]
-    assert Image.open(tmp_path / "w0.png").size == (32, 32)
-
-
-def test_without_a_study_there_is_no_trace_of_it(tmp_path: Path) -> None:
-    with running_app(tmp_path) as url:
-        with urllib.request.urlopen(f"{url}/config", timeout=10) as answer:
-            config = json.load(answer)
-        assert "Study" not in [c["props"].get("label") for c in config["components"]]
-        assert not [d for d in config["dependencies"] if "study" in str(d.get("api_name"))]
