@@ -25,6 +25,14 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """Each step asks the server, and three tests share two cores."""
+    expect.set_options(timeout=15_000)
+    yield
+    expect.set_options(timeout=None)
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that the answers go to; beside it pairs.csv and 20 photos."""
@@ -105,6 +113,14 @@ def newest(answers: Path) -> list[bool | None]:
             "ORDER BY place"
         ).fetchall()
     return [None if right is None else bool(right) for (right,) in rows]
+
+
+def turn_clock(answers: Path, seconds: float) -> None:
+    """For the newest session so much time has passed."""
+    with sqlite3.connect(answers) as connection:
+        connection.execute(
+            "UPDATE sessions SET begun_s = begun_s - ? WHERE number = (SELECT max(number) FROM sessions)", (seconds,)
+        )
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"], indirect=True)
@@ -190,3 +206,129 @@ def test_a_session_from_its_beginning_to_its_end(study: Page, answers: Path, siz
     expect(study.get_by_role("heading", name="You chose the picture with more likes in 4 of 5 pairs.")).to_be_visible()
     study.get_by_role("button", name="Start a new session").click()
     expect(study.get_by_role("button", name="Begin")).to_be_visible()
+
+
+def test_a_lost_connection_loses_no_answer(begun: Page, answers: Path) -> None:
+    practise(begun)
+    with begun.expect_response(re.compile("component_server")):  # the next pair, which is asked for ahead
+        pass
+    begun.wait_for_timeout(300)
+    network = begun.context.new_cdp_session(begun)
+    network.send("Network.enable")
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", {"offline": True, **conditions})
+    first = winner(begun)
+    press(begun, first)
+    expect_pair(begun, "2 of 5")
+    second = winner(begun)
+    press(begun, second)
+    expect(begun.locator(".st-stage")).to_have_attribute("aria-busy", "true")
+    expect(begun.locator(".st-waiting")).to_have_text("The pictures are on their way.")
+    expect(begun.get_by_text("The connection is lost. It goes on by itself")).to_be_visible()
+    assert newest(answers)[TRAINING:] == [None, None]
+    axe(begun, "without a connection")
+    # Slow, but there again.
+    slow = {"latency": 400, "downloadThroughput": 100_000, "uploadThroughput": 100_000}
+    network.send("Network.emulateNetworkConditions", {"offline": False, **slow})
+    expect_pair(begun, "3 of 5")
+    expect(begun.get_by_text("The connection is lost")).to_be_hidden()
+    assert newest(answers)[TRAINING : TRAINING + 2] == [True, True]
+    network.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
+
+
+def test_an_answer_that_did_not_arrive_is_sent_after_a_reload(begun: Page, answers: Path) -> None:
+    practise(begun)
+    begun.route(re.compile("/component_server"), lambda route: route.abort())
+    press(begun, winner(begun))
+    expect(begun.get_by_text("The connection is lost")).to_be_visible()
+    assert newest(answers)[TRAINING] is None
+    begun.unroute_all()
+    begun.reload()
+    expect_pair(begun, "2 of 5")
+    assert newest(answers)[TRAINING] is True
+
+
+def test_the_session_ends_by_itself_when_half_an_hour_is_over(begun: Page, answers: Path) -> None:
+    practise(begun)
+    press(begun, winner(begun))
+    expect_pair(begun, "2 of 5")
+    turn_clock(answers, 1770)
+    begun.reload()
+    expect(begun.locator(".st-time")).to_have_text("1 minute left")
+    turn_clock(answers, 29)
+    press(begun, winner(begun))
+    expect(begun.get_by_role("heading", name="You chose the picture with more likes in 2 of 2 pairs.")).to_be_visible()
+    expect(begun.locator(".st-note")).to_contain_text("Half an hour is over. With 2 pairs this is rough: anything from")
+
+
+def test_one_can_stop_and_think_again(begun: Page) -> None:
+    practise(begun)
+    press(begun, winner(begun))
+    expect_pair(begun, "2 of 5")
+    begun.get_by_role("button", name="Stop here").click()
+    dialog = begun.get_by_role("dialog", name="Stop here? The session ends, and your 1 answer is kept.")
+    expect(dialog).to_be_visible()
+    axe(begun, "stop")
+    begun.keyboard.press("ArrowLeft")
+    dialog.get_by_role("button", name="Go on").click()
+    expect_pair(begun, "2 of 5")
+    expect(begun.locator(".st-side[aria-pressed=true]")).to_have_count(0)
+    begun.get_by_role("button", name="Stop here").click()
+    dialog.get_by_role("button", name="Stop and see the summary").click()
+    expect(begun.get_by_role("heading", name="in 1 of 1 pair.")).to_be_visible()
+
+
+def test_a_session_that_is_not_known_begins_anew(study: Page) -> None:
+    study.evaluate("localStorage.setItem('popscore study', JSON.stringify({session: 'nobody', place: 7, waiting: []}))")
+    study.reload()
+    expect(study.get_by_role("button", name="Begin")).to_be_visible()
+    study.evaluate("localStorage.setItem('popscore study', '{]')")
+    study.reload()
+    expect(study.get_by_role("button", name="Begin")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_study_that_cannot_be_says_why(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").touch()
+    with running_app(tmp_path / "uploads", Settings(study_pairs=tmp_path / "pairs.csv")) as url:
+        page = browser.new_page()
+        page.goto(f"{url}/#study")
+        expect(page.get_by_role("alert").filter(has_text="pairs.csv is empty")).to_be_visible()
+        expect(page.get_by_role("button", name="Begin")).to_be_hidden()
+        make_study(tmp_path, 4)
+        expect(page.get_by_role("button", name="Begin")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("alert").filter(has_text="pairs.csv is empty")).to_be_hidden()
+        page.close()
+
+
+@pytest.mark.slow
+def test_pictures_that_vanish_are_replaced_while_one_answers(browser: Browser, tmp_path: Path) -> None:
+    with running_app(tmp_path / "uploads", Settings(study_pairs=make_study(tmp_path / "study", 12))) as url:
+        page = browser.new_page()
+        page.goto(f"{url}/#study")
+        page.get_by_role("button", name="Begin").click()
+        expect_pair(page, "Practice 1 of 6")
+        for number in range(10):
+            (tmp_path / "study" / f"w{number}.png").unlink()
+        finish = page.get_by_role("button", name="Finish")
+        for _ in range(5):
+            expect(page.locator(".st-stage")).to_have_attribute("aria-busy", "false")
+            place = page.locator(".st-side").first.get_attribute("aria-label")
+            press(page, "left")
+            forward = page.locator("[data-do=next]")
+            expect(forward.or_(page.locator(".st-side").first)).not_to_have_count(0)
+            page.wait_for_function(
+                "(place) => !document.querySelector('[data-do=next]').disabled "
+                "|| document.querySelector('.st-side').getAttribute('aria-label') !== place",
+                arg=place,
+            )
+            if finish.is_visible():
+                break
+            if page.locator("[data-do=next]").is_enabled():
+                page.keyboard.press("Enter")
+                page.wait_for_function(
+                    "(place) => document.querySelector('.st-side').getAttribute('aria-label') !== place", arg=place
+                )
+        finish.click()
+        expect(page.locator(".st-result")).to_be_visible()
+        page.close()

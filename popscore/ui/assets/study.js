@@ -33,6 +33,8 @@ function kept() {
 // --- what is asked of the server -------------------------------------------------------------------
 
 const pause = (time) => new Promise((done) => setTimeout(done, time));
+// The browser says when the connection is back; then nobody waits for the next try.
+const back = () => new Promise((done) => addEventListener('online', done, {once: true}));
 
 // What the server answers; null where nothing comes. Gradio's functions end with nothing when the connection is lost.
 const once = (asked) => Promise.race([asked.catch(() => null), pause(PATIENCE).then(() => null)]).then((answer) => answer || null);
@@ -46,7 +48,7 @@ async function ask(name, sent, still = () => true) {
       return answer;
     }
     say(answer?.message || 'The connection is lost. It goes on by itself as soon as it is back.', !answer);
-    await pause(PAUSES[Math.min(tries, PAUSES.length - 1)]);
+    await Promise.race([pause(PAUSES[Math.min(tries, PAUSES.length - 1)]), back()]);
   }
   return null;
 }
@@ -64,12 +66,15 @@ async function start() {
   const before = kept();
   if (!before?.session) return welcome();
   Object.assign(state, {session: before.session, waiting: before.waiting || []});
-  const answer = await ask('state', {session: before.session});
+  let answer = await ask('state', {session: before.session});
+  if (!answer.unknown && state.waiting.length) {
+    await send();
+    answer = await ask('state', {session: before.session});
+  }
   if (answer.unknown) return leave();
   told(answer);
   state.answered = answer.answered;
   if (answer.ended) return finish();
-  await send();
   if (root.dataset.phase === 'wait') go(Math.min(before.place ?? answer.next, answer.next, answer.total - 1));
 }
 
@@ -169,6 +174,7 @@ let sending = null;
 
 // Sends what waits, one after the other. An answer is let go only when the server says that it is kept.
 function send() {
+  let over = false;
   sending ??= (async () => {
     const {run} = state;
     while (state.waiting.length && run === state.run) {
@@ -182,9 +188,13 @@ function send() {
         pair.liked_more = kept.liked_more;
         if (state.shown === pair) draw(pair);
       }
-      if (kept.ended) break;
+      if (kept.state) told(kept.state);
+      if (kept.ended || kept.unknown) over = true;
     }
-  })().finally(() => { sending = null; });
+  })().finally(() => {
+    sending = null;
+    if (over && root.dataset.phase === 'pair') finish();
+  });
   return sending;
 }
 
@@ -358,7 +368,7 @@ act({
   stop() {
     const answered = Math.max(0, state.answered - state.training);
     find('#st-sure-words').textContent = answered
-      ? `Stop here? Your answers to ${popscore.count(answered, 'pair is', 'pairs are')} kept, and the session ends.`
+      ? `Stop here? The session ends, and your ${popscore.count(answered, 'answer is', 'answers are')} kept.`
       : 'Stop here? The session ends, and no pair after the practice has an answer yet.';
     dialog.showModal();
   },
@@ -381,6 +391,4 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   choose(side);
 });
-addEventListener('online', () => { if (state.session) send(); });
-
 start();

@@ -86,7 +86,13 @@ class Questions:
         session, place, side = _text(asked, "session"), _whole(asked, "place"), _text(asked, "side")
         seconds = asked.get("seconds") if isinstance(asked, dict) else None
         looked = float(seconds) if isinstance(seconds, (int, float)) else None
-        return _told(lambda: question_json(self._study.study().answer(session, place, side, seconds=looked)))
+
+        def keep() -> Json:
+            study = self._study.study()
+            question = study.answer(session, place, side, seconds=looked)
+            return {**question_json(question), "state": state_json(study.state(session))}
+
+        return _told(keep)
 
     def finish(self, asked: object) -> Json:
         """End the session, and say what it came to."""
