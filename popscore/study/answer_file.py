@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from popscore.errors import PopscoreError
 from popscore.files.sqlite import Database, NotOurs, Schema, is_busy
@@ -150,7 +149,7 @@ def read_answers(path: Path) -> list[Answer]:
         UnreadableAnswers: there is no such file, or it is none of answers.
     """
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             if _identity(connection) != (SCHEMA.application_id, SCHEMA.version):
                 raise NotOurs("it is no file of answers of this version of popscore")
             return list(_answers(connection))

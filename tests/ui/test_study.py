@@ -186,7 +186,7 @@ def test_the_page_sends_nonsense(url: str, name: str, sent: Any) -> None:
 
 def test_answers_with_odd_seconds(url: str, folder: Path) -> None:
     session = page(url, "begin")["session"]
-    for place, seconds in enumerate([-1, 1e308, "long", None, {}, True, float("nan")]):
+    for place, seconds in enumerate([-1, 10**400, "long", None, {}, True, 1e308]):
         page(url, "pair", {"session": session, "place": place})
         sent = {"session": session, "place": place, "side": "right", "seconds": seconds}
         assert page(url, "answer", sent)["chosen"] == "right"

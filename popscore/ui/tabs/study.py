@@ -10,6 +10,7 @@ import gradio as gr
 
 from popscore.models.spec import Json
 from popscore.study.errors import SessionEnded, StudyRefused, UnknownSession
+from popscore.study.study import SESSION_S
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.messages import refusal
@@ -85,7 +86,8 @@ class Questions:
         """Keep an answer; of a training pair the truth comes back."""
         session, place, side = _text(asked, "session"), _whole(asked, "place"), _text(asked, "side")
         seconds = asked.get("seconds") if isinstance(asked, dict) else None
-        looked = float(seconds) if isinstance(seconds, (int, float)) else None
+        # JSON has whole numbers that are too large for a float.
+        looked = float(min(seconds, SESSION_S)) if isinstance(seconds, (int, float)) else None
 
         def keep() -> Json:
             study = self._study.study()
