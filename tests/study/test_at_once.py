@@ -14,7 +14,7 @@ import pytest
 from commands import ROOT, environment
 from studies import answer_all, brighter, make_study, open_small, write_pairs
 
-from popscore.study import load_study_pairs, read_answers
+from popscore.study import read_answers
 
 # One person, in a process of its own: begins, answers, and says after each answer that it was told it is kept.
 _PERSON = """
@@ -42,7 +42,7 @@ def person(table: Path, sessions: int) -> "subprocess.Popen[str]":
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    return make_study(tmp_path, 24, side=8)
+    return make_study(tmp_path, 16, side=8)
 
 
 def test_forty_people_in_threads(table: Path) -> None:
@@ -56,9 +56,9 @@ def test_forty_people_in_threads(table: Path) -> None:
     with ThreadPoolExecutor(40) as people:
         assert len(set(people.map(take_part, range(40)))) == 40
     answers = read_answers(study.answers.path)
-    assert len(answers) == 40 * 24 and all(answer.right for answer in answers)
+    assert len(answers) == 40 * 16 and all(answer.right for answer in answers)
     assert set(Counter((answer.session, answer.winner) for answer in answers).values()) == {1}
-    assert set(Counter(answer.session for answer in answers).values()) == {24}
+    assert set(Counter(answer.session for answer in answers).values()) == {16}
 
 
 def test_one_answer_sent_by_many_threads_is_one(table: Path) -> None:
@@ -78,7 +78,7 @@ def test_four_processes_write_at_once(table: Path) -> None:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
     answers = read_answers(table.with_suffix(".answers.sqlite"))
-    assert len(answers) == 4 * 2 * 24
+    assert len(answers) == 4 * 2 * 16
     asked = Counter(answer.winner for answer in answers if not answer.training)
     assert set(asked.values()) == {8}
 
@@ -101,33 +101,19 @@ def test_what_a_page_was_told_is_kept_survives_a_kill(table: Path) -> None:
         ).fetchall()
     assert {(session, int(place)) for session, place in told} <= set(kept)
     assert len(kept) <= len(told) + 3
-    assert open_small(table).begin().total == 24
+    assert open_small(table).begin().total == 16
 
 
-def test_fifty_thousand_pairs_are_ready_in_two_seconds(tmp_path: Path) -> None:
-    make_study(tmp_path, 1, side=8)
+def test_fifty_thousand_pairs_are_ready_in_two_seconds_and_asked_in_no_time(tmp_path: Path) -> None:
     for number in range(400):
         (tmp_path / f"p{number}.jpg").touch()
     pairs = [(f"p{a}.jpg", f"p{b}.jpg") for a in range(400) for b in range(a)][:50_000]
     table = write_pairs(tmp_path / "pairs.csv", pairs)
-    took = []
-    for _ in range(2):
-        began = time.perf_counter()
-        study = open_small(table)
-        study.begin()
-        took.append(time.perf_counter() - began)
-        study.answers.close()
-    assert len(load_study_pairs(table).pairs) == 50_000
-    assert min(took) < 2, took
-
-
-def test_a_question_takes_no_longer_with_many_pairs(tmp_path: Path) -> None:
-    make_study(tmp_path, 1, side=8)
-    for number in range(400):
-        (tmp_path / f"p{number}.jpg").touch()
-    pairs = [(f"p{a}.jpg", f"p{b}.jpg") for a in range(400) for b in range(a)][:50_000]
-    study = open_small(write_pairs(tmp_path / "pairs.csv", pairs))
+    began = time.process_time()  # of two cores that others use too
+    study = open_small(table)
     session = study.begin().session
-    began = time.perf_counter()
-    answer_all(study, session, brighter, until=100)
-    assert (time.perf_counter() - began) / 100 < 0.05
+    ready = time.process_time()
+    answer_all(study, session, brighter, until=50)
+    assert ready - began < 2
+    assert (time.process_time() - ready) / 50 < 0.02
+    assert len(study.pairs.pairs) == 50_000

@@ -9,6 +9,8 @@ const sides = {left: stage.querySelector('[data-side=left]'), right: stage.query
 const dialog = find('.st-sure');
 const KEPT = 'popscore study';
 const PATIENCE = 20000; // milliseconds, for an answer of the server
+const PICTURES = 120000; // the same for two pictures of 100 kB, over the slowest of connections
+const NEAR = 6; // pairs that are kept on both sides of the one in sight, of a quarter of a megabyte each
 const PAUSES = [1000, 2000, 4000, 8000, 15000];
 const SEEN = 160; // milliseconds for which one sees what one chose
 // `pairs` has a promise for each place that was asked for; `shown` is the pair in sight, `waiting` answers on their way.
@@ -37,12 +39,12 @@ const pause = (time) => new Promise((done) => setTimeout(done, time));
 const back = () => new Promise((done) => addEventListener('online', done, {once: true}));
 
 // What the server answers; null where nothing comes. Gradio's functions end with nothing when the connection is lost.
-const once = (asked) => Promise.race([asked.catch(() => null), pause(PATIENCE).then(() => null)]).then((answer) => answer || null);
+const once = (asked, patience) => Promise.race([asked.catch(() => null), pause(patience)]).then((answer) => answer || null);
 
 // Asks until there is an answer that is one. `still` says whether anybody waits for it.
 async function ask(name, sent, still = () => true) {
   for (let tries = 0; still(); tries += 1) {
-    const answer = await once(sent ? server[name](sent) : server[name]());
+    const answer = await once(sent ? server[name](sent) : server[name](), name === 'pair' ? PICTURES : PATIENCE);
     if (answer && (!answer.message || answer.ended || answer.unknown || answer.refused)) {
       if (tries) say('');
       return answer;
@@ -89,6 +91,7 @@ async function begin(pressed) {
   pressed.disabled = true;
   const session = await ask('begin');
   pressed.disabled = false;
+  pressed.focus({preventScroll: true}); // which a button that is disabled loses
   told(session);
   Object.assign(state, {waiting: [], answered: 0});
   go(0);
@@ -126,6 +129,7 @@ async function brought(place, run) {
 async function go(place) {
   const {run} = state;
   state.place = place;
+  for (const known of state.pairs.keys()) if (Math.abs(known - place) > NEAR) state.pairs.delete(known);
   keep();
   show('pair');
   const slow = setTimeout(() => { if (state.place === place) wait('The pictures are on their way.'); }, 150);
@@ -205,6 +209,7 @@ function show(phase) {
   root.dataset.phase = phase;
   // On a phone the pictures need the whole screen.
   if (phase === 'pair' && matchMedia('(max-width: 760px)').matches) root.scrollIntoView({block: 'start'});
+  if (phase === 'pair' && root.contains(document.activeElement)) find('.st-ask').focus({preventScroll: true});
 }
 
 function wait(words) {
@@ -343,7 +348,7 @@ function end(outcome) {
   find('.st-note').textContent = notes.filter(Boolean).join(' ');
   const theirs = people.map((one) => bar(one.name.replace(/^./, (first) => first.toUpperCase()), one.accuracy, percent(one.accuracy, 1)));
   find('.st-bars').replaceChildren(...(pairs ? [bar('You', accuracy, percent(accuracy), true), bar('The model of this app', 0, 'counting'), ...theirs] : []));
-  find('.st-source').textContent = pairs ? `The last two are people in a study of ${people[0].source}, on ${people[0].on.replace('these pairs', 'their own pairs, of Instagram')}. The dashed line is guessing.` : '';
+  find('.st-source').textContent = pairs ? `The last two are people in a study of ${people[0].source}, on ${people[0].on.replace('these pairs', 'their own pairs, of Instagram')}. The line in the middle is guessing.` : '';
   show('end');
   find('.st-result').focus({preventScroll: true});
 }
@@ -385,7 +390,7 @@ document.addEventListener('keydown', (event) => {
   const side = {ArrowLeft: 'left', ArrowRight: 'right', ...(stacked ? {ArrowUp: 'left', ArrowDown: 'right'} : {})}[event.key];
   if (!side) {
     // After an arrow key nothing has the focus that Enter could press.
-    if (event.key === 'Enter' && event.target === document.body && !find('[data-do=next]').disabled) find('[data-do=next]').click();
+    if (event.key === 'Enter' && (event.target === document.body || event.target === find('.st-ask')) && !find('[data-do=next]').disabled) find('[data-do=next]').click();
     return;
   }
   event.preventDefault();
