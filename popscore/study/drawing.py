@@ -56,17 +56,17 @@ class Drawing:
         return np.random.default_rng(int.from_bytes(digest.digest()))
 
 
-def forget_unanswered(connection: sqlite3.Connection, which: str, value: object) -> None:
+def forget_unanswered(connection: sqlite3.Connection, which: str, *values: object) -> None:
     """Questions without an answer give their pair back, so that somebody else is asked.
 
     Args:
-        which: of these questions, as a condition of SQL with one place for `value`; never from outside.
-        value: for it.
+        which: of these questions, as a condition of SQL with places for `values`; never from outside.
+        values: for it.
     """
     condition = f"chose_left IS NULL AND {which}"
     connection.execute(
         "UPDATE pairs SET asked = asked - (SELECT count(*) FROM questions WHERE questions.pair = pairs.id "  # noqa: S608
         f"AND {condition}) WHERE id IN (SELECT pair FROM questions WHERE {condition})",
-        (value, value),
+        (*values, *values),
     )
-    connection.execute(f"DELETE FROM questions WHERE {condition}", (value,))  # noqa: S608  texts of this package
+    connection.execute(f"DELETE FROM questions WHERE {condition}", values)  # noqa: S608  texts of this package

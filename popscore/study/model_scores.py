@@ -64,18 +64,8 @@ class ModelScores:
         right = [(won > lost) + 0.5 * (won == lost) for won, lost in both if won is not None and lost is not None]
         return ModelResult(accuracy=sum(right) / len(right) if right else None, pairs=len(right))
 
-    def forget(self) -> None:
-        """Another model answers by now."""
-        with self._changed:
-            self._known.clear()
-
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                if not self._wanted:
-                    self._thread = None
-                    return
-                photo = self._wanted[0]
+        while (photo := self._next()) is not None:
             try:
                 score: float | None = self._score(photo)
             except PopscoreError:
@@ -84,3 +74,10 @@ class ModelScores:
                 self._known[photo] = score
                 self._wanted.popleft()
                 self._changed.notify_all()
+
+    def _next(self) -> Path | None:
+        with self._changed:
+            if not self._wanted:
+                self._thread = None
+                return None
+            return self._wanted[0]

@@ -27,7 +27,7 @@ SESSION_S = 1800.0
 """A session lasts half an hour at most. Source: as above."""
 LATE_S = 60.0
 """So much later an answer is still taken that was on its way when the time was over."""
-# At 9 s a pair as many as fit into half an hour; people that go on for longer choose worse.
+# As many as fit into half an hour at 9 s a pair. Fewer are a round number that one can look forward to.
 MOST_PAIRS = 200
 _GONE = 2  # of a pair: it is in the table, but one of its photos is not there
 _NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
@@ -94,10 +94,10 @@ class Study:
         """
         return self.answers.change(lambda connection: self._ask(connection, session, place))
 
-    def leave_out(self, question: Question) -> None:
-        """A photo of the pair is gone or cannot be read: ask nobody about it any more, and this person about another.
+    def leave_out(self, session: str, question: Question) -> None:
+        """A photo of the pair is gone or cannot be read: nobody is asked about it any more, this person about another.
 
-        An answer that was given before is kept.
+        An answer that was given before is kept, and one of somebody who has the pictures already will be.
 
         Raises:
             StudyUnavailable: the whole folder is gone, which is no fault of the pair; or it could not be kept.
@@ -107,7 +107,9 @@ class Study:
 
         def drop(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE pairs SET usable = ? WHERE id = ?", (_GONE, question.pair))
-            forget_unanswered(connection, "pair = ?", question.pair)
+            forget_unanswered(
+                connection, "pair = ? AND session IN (SELECT number FROM sessions WHERE id = ?)", question.pair, session
+            )
 
         self.answers.change(drop)
 
@@ -174,6 +176,8 @@ class Study:
     def _begin(self, connection: sqlite3.Connection, name: str) -> None:
         now = self._clock()
         self._clear_up(connection, now)
+        if connection.execute("SELECT 1 FROM tables").fetchone() is None:  # a file that was damaged was put aside
+            self._put_pairs(connection)
         (training,) = connection.execute("SELECT count(*) FROM pairs WHERE usable = 1 AND training = 1").fetchone()
         (others,) = connection.execute("SELECT count(*) FROM pairs WHERE usable = 1 AND training = 0").fetchone()
         if not others:
@@ -218,7 +222,8 @@ class Study:
             left_s=max(0.0, min(left_s, SESSION_S)),
             ended=ended_s is not None or left_s <= 0,
         )
-        return _Session(number, state, ended_s is not None or left_s <= -LATE_S, begun_s)
+        by_time = left_s <= 0 if ended_s is None else ended_s >= begun_s + SESSION_S
+        return _Session(number, state, ended_s is not None or left_s <= -LATE_S, begun_s, by_time)
 
     def _ask(self, connection: sqlite3.Connection, name: str, place: int) -> Question | None:
         session = self._session(connection, name)
@@ -343,18 +348,24 @@ class Study:
             pairs=[(self._path(won), self._path(lost)) for _, _, won, lost in counted],
             training=len(rows) - len(counted),
             training_right=sum(right for training, right, _, _ in rows if training),
-            by_time=session.state.left_s <= 0 and session.state.answered < session.state.total,
+            by_time=session.by_time and session.state.answered < session.state.total,
         )
 
 
 @dataclass(frozen=True)
 class _Session:
-    """A session as it is within a transaction; `closed`: not even a late answer is taken."""
+    """A session as it is within a transaction.
+
+    Attributes:
+        closed: not even a late answer is taken.
+        by_time: it was not its person who ended it.
+    """
 
     number: int
     state: State
     closed: bool
     begun_s: float
+    by_time: bool
 
 
 def _side(left: int) -> Side:

@@ -157,6 +157,11 @@ def test_half_an_hour_and_no_more(table: Path) -> None:
         study.answer(session, 11, "left")
     outcome = study.finish(session)
     assert outcome.by_time and len(outcome.right) == 3
+    assert study.finish(session) == outcome
+    stopped = study.begin().session
+    study.finish(stopped)
+    clock.now_s += SESSION_S + 61
+    assert not study.finish(stopped).by_time
     assert study.state(session).answered == 11
 
 
@@ -225,7 +230,7 @@ def test_a_pair_that_vanishes_is_left_out_and_the_session_goes_on(tmp_path: Path
     answer_all(study, session, brighter, until=10)
     gone, ahead = study.ask(session, 10), study.ask(session, 11)
     assert gone and ahead
-    study.leave_out(gone)
+    study.leave_out(session, gone)
     instead = study.ask(session, 10)
     assert instead and instead.pair not in (gone.pair, ahead.pair)
     assert study.ask(session, 11) == ahead
@@ -242,7 +247,7 @@ def test_all_pairs_vanish_one_after_the_other(tmp_path: Path) -> None:
     place = 3
     while (question := study.ask(session, place)) is not None:
         ahead = study.ask(session, place + 1) if place % 2 else None
-        study.leave_out(question)
+        study.leave_out(session, question)
         assert ahead is None or study.ask(session, place) is not None
     state = study.state(session)
     assert (state.total, state.training, state.answered) == (3, 3, 3)
@@ -252,13 +257,31 @@ def test_all_pairs_vanish_one_after_the_other(tmp_path: Path) -> None:
     assert study.finish(session).training_right == 3
 
 
+def test_who_has_the_pictures_already_may_answer(tmp_path: Path) -> None:
+    study = open_small(make_study(tmp_path, 4, side=8))
+    first, second = (study.begin().session for _ in range(2))
+    for session in (first, second):
+        answer_all(study, session, brighter, until=2)
+    mine = study.ask(first, 2)
+    theirs = next(
+        question for place in (2, 3) if (question := study.ask(second, place)) and mine and question.pair == mine.pair
+    )
+    study.leave_out(first, theirs)
+    assert study.answer(second, theirs.place, "left").chosen == "left"
+    other = study.ask(first, 2)
+    assert other and other.pair != theirs.pair
+    assert study.state(first).total == 4
+    study.answer(first, 2, "left")
+    assert study.ask(first, 3) is None and study.state(first).total == 3
+
+
 def test_the_answer_stays_when_the_picture_goes(tmp_path: Path) -> None:
     study = open_small(make_study(tmp_path, 20, side=8))
     session = study.begin().session
     answer_all(study, session, brighter, until=10)
     question = study.ask(session, 9)
     assert question
-    study.leave_out(question)
+    study.leave_out(session, question)
     assert study.ask(session, 9) == question
     assert study.state(session).answered == 10
 
@@ -271,7 +294,7 @@ def test_a_folder_that_cannot_be_had_is_no_fault_of_its_pairs(tmp_path: Path) ->
     question = study.ask(session, 0)
     assert question
     (tmp_path / "photos").rename(tmp_path / "away")
-    for call in (lambda: study.leave_out(question), lambda: study.ask(session, 1)):
+    for call in (lambda: study.leave_out(session, question), lambda: study.ask(session, 1)):
         with pytest.raises(StudyUnavailable, match="cannot be had at the moment"):
             call()
     (tmp_path / "away").rename(tmp_path / "photos")
@@ -356,6 +379,18 @@ def test_a_damaged_file_is_put_aside_and_kept(tmp_path: Path) -> None:
     assert again.answers.put_aside
     assert again.begin().total == 20
     assert path.with_name(f"{path.name}.damaged").exists()
+
+
+def test_a_file_that_is_damaged_while_people_answer(tmp_path: Path) -> None:
+    study = open_small(make_study(tmp_path, 20, side=8))
+    study.begin()
+    path = study.answers.path
+    study.answers.close()
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 50_000)
+    state = study.begin()
+    assert study.answers.put_aside and state.total == 20
+    answer_all(study, state.session, brighter)
+    assert len(read_answers(path)) == 20
 
 
 def test_nobody_else_can_read_the_answers(table: Path) -> None:

@@ -139,11 +139,15 @@ async function go(place) {
   if (pair.ended) return finish();
   if (pair.unknown) return leave();
   if (pair.none) return state.total ? go(Math.max(0, state.total - 1)) : finish();
-  if (pair.refused) { // the answers before it have not arrived
+  if (pair.refused) { // an answer before it has not arrived, or its pair was left out
     wait('Your answers are on their way.');
     await send();
+    const now = await ask('state', {session: state.session}, () => run === state.run);
+    if (!now || state.place !== place) return;
+    if (now.unknown) return leave();
     await pause(300);
-    return state.place === place && run === state.run ? go(place) : undefined;
+    for (const known of state.pairs.keys()) if (known >= now.next) state.pairs.delete(known);
+    return go(Math.min(place, now.next));
   }
   draw(pair);
   ahead();
@@ -193,6 +197,7 @@ function send() {
         if (state.shown === pair) draw(pair);
       }
       if (kept.state) told(kept.state);
+      if (kept.refused) state.pairs.delete(answer.place); // it is asked anew
       if (kept.ended || kept.unknown) over = true;
     }
   })().finally(() => {

@@ -60,7 +60,7 @@ class StudyDoor:
         self._lock = threading.Lock()
         self._study: Study | None = None
         self._failed: tuple[float, PopscoreError] | None = None
-        self._scores = ModelScores(self._score)
+        self._scores, self._scored_by = ModelScores(self._score), ""
         self._pictures: OrderedDict[tuple[Path, int, int], bytes] = OrderedDict()
         self._kept_bytes = 0
 
@@ -104,7 +104,7 @@ class StudyDoor:
             if left is not None and right is not None:
                 self._scores.want([question.left, question.right])
             elif question.chosen is None:
-                study.leave_out(question)
+                study.leave_out(session, question)
                 _LOG.warning("A pair of the study is left out: a photo of it is gone or cannot be read.")
                 continue
             return Shown(question=question, left=left, right=right)
@@ -116,6 +116,10 @@ class StudyDoor:
             model = self._door.scorer().model
         except PopscoreError as error:
             return {"accuracy": None, "pairs": 0, "name": None, "kind": None, "message": str(error)}
+        with self._lock:
+            if self._scored_by not in ("", model.sha256):  # one from the Hub took the place of the embedded one
+                self._scores = ModelScores(self._score)
+            self._scored_by = model.sha256
         found = self._scores.result(outcome.pairs, seconds=MODEL_SECONDS)
         return {
             "accuracy": None if found.accuracy is None else round(found.accuracy, 4),
