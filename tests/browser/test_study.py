@@ -209,10 +209,12 @@ def test_a_session_from_its_beginning_to_its_end(study: Page, answers: Path, siz
 
 
 def test_a_lost_connection_loses_no_answer(begun: Page, answers: Path) -> None:
+    came: list[str] = []
+    begun.on("requestfinished", lambda sent: came.append(sent.post_data or ""))
     practise(begun)
-    with begun.expect_response(re.compile("component_server")):  # the next pair, which is asked for ahead
-        pass
-    begun.wait_for_timeout(300)
+    # The pair after this one is there ahead of time.
+    while not any('"pair"' in one and f'"place":{TRAINING + 1}' in one for one in came):
+        begun.wait_for_timeout(50)
     network = begun.context.new_cdp_session(begun)
     network.send("Network.enable")
     conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
