@@ -213,7 +213,7 @@ function show(phase) {
   if (root.dataset.phase === phase) return;
   root.dataset.phase = phase;
   // On a phone the pictures need the whole screen.
-  if (phase === 'pair' && matchMedia('(max-width: 760px)').matches) root.scrollIntoView({block: 'start'});
+  if (phase === 'pair' && matchMedia('(max-width: 760px), (max-height: 560px)').matches) root.scrollIntoView({block: 'start'});
   if (phase === 'pair' && root.contains(document.activeElement)) find('.st-ask').focus({preventScroll: true});
 }
 
