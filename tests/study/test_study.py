@@ -393,6 +393,22 @@ def test_a_file_that_is_damaged_while_people_answer(tmp_path: Path) -> None:
     assert len(read_answers(path)) == 20
 
 
+def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    study = open_small(make_study(tmp_path, 40, side=8))
+    session = study.begin().session
+    answer_all(study, session, brighter, until=10)
+    # SQLite fails in the same way when its file may not grow as when the disk is full.
+    study.answers.change(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
+    with pytest.raises(StudyUnavailable, match="full"):
+        for _ in range(50):
+            answer_all(study, study.begin().session, brighter)
+    before = read_answers(study.answers.path)
+    assert len(before) >= 10 and study.state(session).answered == 10
+    study.answers.change(lambda connection: connection.execute("PRAGMA max_page_count = 100000").fetchall())
+    answer_all(study, session, brighter)
+    assert len(read_answers(study.answers.path)) == len(before) + 30
+
+
 def test_nobody_else_can_read_the_answers(table: Path) -> None:
     study = open_small(table)
     assert study.answers.path.stat().st_mode & 0o077 == 0
