@@ -30,6 +30,9 @@ class Settings:
             for all names below one, `*` alone for any name at all.
         selfie_path, selfie_repo: a selfie model, as a file or as a repository of the Hub; at most one of the two.
         fetch_addresses: whether the app fetches photos and videos that a client gives by their address.
+        study_pairs: a table of pairs that the app asks people about; without it there is no study.
+        study_images: the folder with the photos of these pairs; by default the table's own.
+        study_answers: the file that the answers are kept in; by default beside the table.
     """
 
     model_repo: str | None = None
@@ -46,6 +49,9 @@ class Settings:
     cache_dir: Path | None = None
     hosts: tuple[str, ...] = ()
     fetch_addresses: bool = True
+    study_pairs: Path | None = None
+    study_images: Path | None = None
+    study_answers: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -59,8 +65,10 @@ class Settings:
         def text(name: str) -> str | None:
             return values.get(name, "").strip() or None
 
-        path = text("POPSCORE_MODEL_PATH")
-        cache_dir = text("POPSCORE_CACHE_DIR")
+        def path(name: str) -> Path | None:
+            found = text(name)
+            return _path(name, found) if found else None
+
         sha256 = text("POPSCORE_MODEL_SHA256")
         selfie_path, selfie_repo = _file_or_repo("POPSCORE_SELFIE_MODEL", text("POPSCORE_SELFIE_MODEL"))
         return cls(
@@ -76,16 +84,19 @@ class Settings:
             model_sha256=_matching(
                 "POPSCORE_MODEL_SHA256", sha256 and sha256.lower(), _SHA256, "64 hexadecimal digits"
             ),
-            model_path=_path("POPSCORE_MODEL_PATH", path) if path else None,
+            model_path=path("POPSCORE_MODEL_PATH"),
             selfie_path=selfie_path,
             selfie_repo=selfie_repo,
             strict=_flag("POPSCORE_STRICT", values.get("POPSCORE_STRICT", "")),
             max_image_bytes=_megabytes("POPSCORE_MAX_IMAGE_MB", text("POPSCORE_MAX_IMAGE_MB"), 25),
             max_video_bytes=_megabytes("POPSCORE_MAX_VIDEO_MB", text("POPSCORE_MAX_VIDEO_MB"), 500),
             max_files=int(_positive("POPSCORE_MAX_FILES", text("POPSCORE_MAX_FILES"), 500, whole=True)),
-            cache_dir=_path("POPSCORE_CACHE_DIR", cache_dir) if cache_dir else None,
+            cache_dir=path("POPSCORE_CACHE_DIR"),
             hosts=_hosts("POPSCORE_HOSTS", values.get("POPSCORE_HOSTS", "")),
             fetch_addresses=_flag("POPSCORE_FETCH_ADDRESSES", text("POPSCORE_FETCH_ADDRESSES") or "1"),
+            study_pairs=path("POPSCORE_STUDY"),
+            study_images=path("POPSCORE_STUDY_IMAGES"),
+            study_answers=path("POPSCORE_STUDY_ANSWERS"),
         )
 
 

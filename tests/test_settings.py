@@ -43,6 +43,9 @@ def test_every_variable() -> None:
         POPSCORE_MAX_FILES="7",
         POPSCORE_HOSTS="photos.example.com, *.Example.org. ,[2001:DB8:0::1],10.0.0.7",
         POPSCORE_FETCH_ADDRESSES="0",
+        POPSCORE_STUDY="/study/pairs.csv",
+        POPSCORE_STUDY_IMAGES="/study/photos",
+        POPSCORE_STUDY_ANSWERS="/study/answers.sqlite",
     )
     assert settings == Settings(
         model_repo="some-one/pop.score_2",
@@ -57,6 +60,9 @@ def test_every_variable() -> None:
         max_files=7,
         hosts=("photos.example.com", "*.example.org", "2001:db8::1", "10.0.0.7"),
         fetch_addresses=False,
+        study_pairs=Path("/study/pairs.csv"),
+        study_images=Path("/study/photos"),
+        study_answers=Path("/study/answers.sqlite"),
     )
 
 

@@ -29,6 +29,7 @@ from popscore.cli import (
     rank,
     score,
     selfie,
+    study,
     train_selfie,
     try_,
 )
@@ -51,6 +52,7 @@ _COMMANDS = (
     model,
     pairs,
     evaluate,
+    study,
     train_selfie,
     convert,
     publish,

@@ -20,8 +20,10 @@ from popscore.ui.kit.messages import refusal, told_to_clients
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.photo_input import PhotoInput, photos_input
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.study_door import StudyDoor
 from popscore.ui.kit.uploads import check_count
 from popscore.ui.kit.visits import Visits
+from popscore.ui.study_api import StudyEndpoints
 from popscore.video import VideoLimits
 from popscore.workers import looks
 from popscore.workers.tasks import VideoTask
@@ -31,11 +33,14 @@ _PHOTOS_AT_ONCE, _AT_ONCE = 12, 4
 _EVERY, _TOP = 25, 5
 
 
-def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
+def add_endpoints(
+    door: ModelDoor, visits: Visits, remembered: RememberedScores, study: StudyDoor | None = None
+) -> None:
     """Offer all endpoints; call inside a gr.Blocks context.
 
     Args:
         remembered: scores of uploads, shared with the page.
+        study: shared with the page; without one there are no endpoints of it.
     """
     endpoints = Endpoints(door, visits, remembered)
     _add(
@@ -77,10 +82,21 @@ def add_endpoints(door: ModelDoor, visits: Visits, remembered: RememberedScores)
     _add(endpoints.faces, _photo("image"))
     _add(endpoints.score_selfie, _photo("image"))
     _add(endpoints.model_info)
+    if study is not None:
+        asked = StudyEndpoints(study, visits)
+        pictures = [gr.Image(label=side, type="filepath", format="webp", visible=False) for side in ("left", "right")]
+        _add(asked.study_next, _text("session"), answers=[*pictures, _json()])
+        place = gr.Number(0, label="place", precision=0, minimum=0, visible=False)
+        _add(asked.study_answer, _text("session"), place, _text("chosen"))
+        _add(asked.study_summary, _text("session"))
 
 
 def _photo(label: str) -> PhotoInput:
     return PhotoInput(type="filepath", image_mode=None, label=label, visible=False)
+
+
+def _text(label: str) -> gr.Textbox:
+    return gr.Textbox("", label=label, visible=False)
 
 
 def _json() -> gr.JSON:

@@ -24,12 +24,14 @@ from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.own_folder import OwnFolder
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.sent_files import Arrivals
+from popscore.ui.kit.study_door import StudyDoor
 from popscore.ui.kit.visits import Visits
 from popscore.ui.page_requests import WatchedPageRequests
 from popscore.ui.quiet_log import keep_log_short
 from popscore.ui.routes import OnlyServedRoutes
 from popscore.ui.tabs.rank import build_rank_tab
 from popscore.ui.tabs.score import build_score_tab
+from popscore.ui.tabs.study import build_study_tab
 from popscore.ui.tabs.video import build_video_tab
 from popscore.ui.theme import popscore_theme
 
@@ -74,6 +76,7 @@ def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None
     visits = Visits(folder or OwnFolder())  # before anything of Gradio is made, which asks where files go
     remembered = RememberedScores()
     looks = Looks(door, visits)
+    study = StudyDoor(door) if settings.study_pairs is not None else None
     demo = Demo(title="popscore", analytics_enabled=False, fill_width=True)
     demo.door, demo.visits, demo.arrivals = door, visits, Arrivals(settings)
     with demo:
@@ -85,12 +88,17 @@ def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None
                 build_rank_tab(door, visits, remembered, looks)
             with gr.Tab("Video"):
                 build_video_tab(door, visits)
+            if study is not None:
+                with gr.Tab("Study"):
+                    build_study_tab(study)
         gr.HTML(_FOOT, label="Foot", js_on_load=_OPEN_API_JS)
-        add_endpoints(door, visits, remembered)
+        add_endpoints(door, visits, remembered, study)
         demo.unload(_ending(visits))
     demo.queue(max_size=_QUEUE_SIZE)
     keep_messages(demo._queue)
     door.open_in_background()
+    if study is not None:
+        study.open_in_background()
     return demo
 
 
