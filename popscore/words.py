@@ -59,6 +59,18 @@ def warned(warning: str) -> str:
     return f"This picture is {WARNINGS[warning]}: its score means nothing, and it comes after all others."
 
 
+def expected_likes(ratio: float, support: float) -> str:
+    """What a person's own posts say, in a few words: `1.6 times the usual likes, 40 % from your posts`.
+
+    Args:
+        ratio: expected likes over the usual ones.
+        support: how much the posts have decided, 0 to 1.
+    """
+    if support < 0.005:
+        return "your posts say nothing about it"
+    return f"{ratio:.1f} times the usual likes, {100 * support:.0f} % from your posts"
+
+
 FACE_NOT_SHARP = "face not sharp"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import popscore
 from popscore.cli import (
     app,
+    bank,
     cache,
     card,
     compare,
@@ -51,6 +52,7 @@ _COMMANDS = (
     model,
     pairs,
     evaluate,
+    bank,
     train_selfie,
     convert,
     publish,

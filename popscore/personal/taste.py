@@ -39,9 +39,7 @@ class Taste:
         """Personal scores of N photos: embeddings (N, D), general scores (N,)."""
         general = np.asarray(general, np.float64)
         if not len(self.known):
-            return Personal(
-                scores=general, support=np.zeros(len(general)), deviation=np.full(len(general), self.scale)
-            )
+            return Personal(scores=general, support=np.zeros(len(general)), deviation=np.full(len(general), self.scale))
         near = _kernel(_unit(embeddings), self.known)
         told = np.clip((near @ self.inverse * near).sum(axis=1), 0, 1)
         return Personal(
@@ -56,7 +54,7 @@ def learn_from_ratings(
     general: Floats,
     ratings: Floats,
     *,
-    reference_mean: float,
+    reference_mean: float,  # noqa: ARG001
     reference_std: float,
     weights: Floats | None = None,
 ) -> Taste:
@@ -68,7 +66,7 @@ def learn_from_ratings(
     wish = (ratings - ratings.mean()) / max(float(ratings.std()), 1e-6)
     usual = (general - general.mean()) / reference_std
     noise = _NOISE / np.maximum(np.ones(len(ratings)) if weights is None else weights, 1e-3)
-    inverse = np.linalg.inv(_kernel(known, known) + np.diag(noise))
+    inverse: Floats = np.linalg.inv(_kernel(known, known) + np.diag(noise)).astype(np.float64)
     return Taste(known=known, alpha=inverse @ (wish - usual), inverse=inverse, scale=0.5 * reference_std)
 
 

@@ -1,0 +1,287 @@
+"""A person's memory bank: the past posts, and what they say about a photo."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from popscore.errors import BankRefused, InvalidSetting
+from popscore.files.atomic import replacing
+from popscore.foreign_text import shortened
+from popscore.personal import bank_file
+from popscore.personal.adding import Added, add_posts, check_model
+from popscore.personal.export_zip import open_export
+from popscore.personal.history import Find, History, folder_of, read_table, with_likes
+from popscore.personal.learning import Learnt, learn
+from popscore.personal.looking import Seen
+from popscore.personal.retrieval import Retrieval
+from popscore.personal.scorer import PersonalScorer
+from popscore.personal.stored import Stored, stored
+from popscore.results import PersonalScore
+from popscore.scoring.scorer import Scorer, load_scorer
+
+Path_ = str | os.PathLike[str]
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a person's posts are.
+
+    Attributes:
+        posts: a table, or an Instagram data export as a ZIP.
+        images: the folder with the photos that a table names.
+        columns, encoding, user: as in `popscore.personal.history.read_table`.
+        likes: a table that gives likes to posts that have none, see `history.with_likes`.
+    """
+
+    posts: Path_
+    images: Path_ | None = None
+    columns: Mapping[str, str] | None = None
+    encoding: str | None = None
+    user: str | None = None
+    likes: Path_ | None = None
+
+    @contextmanager
+    def opened(self, *, max_bytes: int) -> Iterator[tuple[History, Find]]:
+        """The posts, and where their pictures are.
+
+        Raises:
+            UnreadableTable, ParquetMissing, NoPhotosFound: something cannot be read.
+            InvalidSetting: a table without a folder.
+        """
+        if Path(self.posts).suffix.lower() == ".zip":
+            with open_export(self.posts, max_bytes=max_bytes) as (history, find):
+                yield self._with_likes(history), find
+            return
+        history = read_table(self.posts, columns=self.columns, encoding=self.encoding, user=self.user)
+        if self.images is None:
+            name = shortened(Path(self.posts).name)
+            raise InvalidSetting(f"{name} names photos, but not where they are. Name their folder: --images DIR")
+        with folder_of(self.images) as find:
+            yield self._with_likes(history), find
+
+    def _with_likes(self, history: History) -> History:
+        return history if self.likes is None else with_likes(history, self.likes, columns=self.columns)
+
+
+class MemoryBank:
+    """A person's past posts as one model sees them. Threads may share it.
+
+    Made by `from_posts` and `open`; `at` and `with_retrieval` give others on the same posts.
+
+    Attributes:
+        added: what became of the posts, of a bank that was made by `from_posts`; None of one that was opened.
+        retrieval: how posts are found that are like a photo.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, scorer: Scorer, *, name: str = "the bank", added: Added | None = None
+    ) -> None:
+        """Use `from_posts` or `open`."""
+        self._connection, self._name, self.added = connection, name, added
+        self._model, self._spec = scorer.model.sha256, scorer.model.spec
+        self._at_ms: int | None = None
+        self.retrieval = Retrieval()
+        self._stored: Stored = stored(connection, self._model, name)
+        self._learnt: Learnt | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_posts(
+        cls,
+        posts: Path_,
+        *,
+        images: Path_ | None = None,
+        scorer: Scorer | None = None,
+        columns: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+        user: str | None = None,
+        likes: Path_ | None = None,
+        people: bool = True,
+        previews: bool = False,
+        on_progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> MemoryBank:
+        """Look at the pictures of a person's posts.
+
+        Args:
+            posts: a table with the columns id, time, likes, image and caption (not all are needed), or an Instagram
+                data export as a ZIP.
+            images: the folder with the photos that a table names.
+            scorer: by default the one that the environment asks for.
+            columns, encoding, user, likes: as in `Source`.
+            people, previews, on_progress, cancelled: as in `adding.add_posts`.
+
+        Returns:
+            The bank, in memory; see `save`. Posts whose picture cannot be read are among `added.errors`.
+
+        Raises:
+            UnreadableTable, ParquetMissing, NoPhotosFound, InvalidSetting: the posts cannot be read.
+            BankRefused: the model gives no embedding.
+        """
+        scorer = scorer or load_scorer()
+        source = Source(posts=posts, images=images, columns=columns, encoding=encoding, user=user, likes=likes)
+        connection = bank_file.in_memory()
+        with source.opened(max_bytes=scorer.limits.max_bytes) as (history, find):
+            added = add_posts(
+                connection,
+                history,
+                find,
+                scorer,
+                people=people,
+                previews=previews,
+                on_progress=on_progress,
+                cancelled=cancelled,
+            )
+        return cls(connection, scorer, added=added)
+
+    @classmethod
+    def open(cls, file: Path_, *, scorer: Scorer | None = None) -> MemoryBank:
+        """Open a bank that was saved, whoever made it. It is read once, and not kept open.
+
+        Args:
+            file: of `save` or of `popscore bank add`.
+            scorer: by default the one that the environment asks for; it must have the model that made the bank.
+
+        Raises:
+            BankRefused: there is none; it is damaged, none, of a newer popscore or of another model.
+        """
+        scorer, path = scorer or load_scorer(), Path(file)
+        name = shortened(path.name)
+        with closing(bank_file.connect(path, write=False)) as on_disk, bank_file.refusals(name):
+            check_model(on_disk, scorer)
+            bank = cls(on_disk, scorer, name=name)
+        bank._file = path
+        return bank
+
+    _file: Path | None = None
+
+    def save(self, file: Path_) -> None:
+        """Write the bank into a file, whole or not at all.
+
+        Raises:
+            ExportFailed: it could not be written; what was there before is still there.
+            BankRefused: the file that this bank was opened from cannot be read any more.
+        """
+        content = self.to_bytes()
+        with replacing(Path(file)) as target:
+            target.write(content)
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `save` writes."""
+        if self._file is None:
+            return bank_file.copied(self._connection)
+        with closing(bank_file.connect(self._file, write=False)) as on_disk, bank_file.refusals(self._name):
+            return bank_file.copied(on_disk)
+
+    def __len__(self) -> int:
+        """Posts that the model has looked at."""
+        return len(self._stored.ids)
+
+    @property
+    def stored(self) -> Stored:
+        """Everything that is known about the posts."""
+        return self._stored
+
+    @property
+    def unseen(self) -> int:
+        """Posts that this model has not looked at; they do not count."""
+        return self._stored.unseen
+
+    @property
+    def at_ms(self) -> int:
+        """The time before which posts count, milliseconds since 1970: now, unless `at` said another."""
+        return round(time.time() * 1000) if self._at_ms is None else self._at_ms
+
+    def at(self, moment: datetime) -> MemoryBank:
+        """The same bank as it was at a time: only posts before it count.
+
+        Args:
+            moment: without a zone it is taken as UTC.
+        """
+        known = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return self._other(_at_ms=round(known.timestamp() * 1000))
+
+    def with_retrieval(self, retrieval: Retrieval) -> MemoryBank:
+        """The same bank, which finds posts in another way."""
+        return self._other(retrieval=retrieval)
+
+    def _other(self, **changes: object) -> MemoryBank:
+        other = object.__new__(MemoryBank)
+        other.__dict__.update({**self.__dict__, "_learnt": None, "_lock": threading.Lock(), **changes})
+        return other
+
+    def scorer(self, scorer: Scorer) -> Scorer:
+        """The same scorer, which also gives personal scores.
+
+        Raises:
+            BankRefused: the bank was made with another model.
+        """
+        if scorer.model.sha256 != self._model:
+            raise BankRefused(
+                f"{self._name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in use is "
+                f"{scorer.model.spec.name} ({scorer.model.sha256[:8]}…). Their numbers cannot be mixed."
+            )
+        return PersonalScorer(scorer, self.learnt)
+
+    @property
+    def learnt(self) -> Learnt:
+        """What the posts before `at` teach; found out once."""
+        with self._lock:
+            if self._learnt is None:
+                self._learnt = learn(self._stored, self._spec, at_ms=self.at_ms, retrieval=self.retrieval)
+            return self._learnt
+
+    def judge(self, seen: Seen) -> PersonalScore:
+        """What the past posts say about a picture that was looked at, see `looking.see`."""
+        return self.learnt.judge(seen)
+
+
+def add_to_file(
+    file: Path_,
+    source: Source,
+    *,
+    scorer: Scorer | None = None,
+    people: bool = True,
+    previews: bool = False,
+    again: bool = False,
+    on_progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Added:
+    """Put posts into a bank's file, which is made if it is not there. Arguments as `adding.add_posts`.
+
+    Killed at any time, it leaves what was in the file, and what was added until shortly before.
+
+    Raises:
+        BankRefused: the file is damaged, none, of a newer popscore, or of another model and `again` is not given.
+        ExportFailed: it cannot be written.
+        UnreadableTable, ParquetMissing, NoPhotosFound, InvalidSetting: the posts cannot be read.
+    """
+    scorer, path = scorer or load_scorer(), Path(file)
+    with (
+        source.opened(max_bytes=scorer.limits.max_bytes) as (history, find),
+        closing(bank_file.connect(path, write=True)) as connection,
+        bank_file.refusals(shortened(path.name)),
+    ):
+        return add_posts(
+            connection,
+            history,
+            find,
+            scorer,
+            people=people,
+            previews=previews,
+            again=again,
+            on_progress=on_progress,
+            cancelled=cancelled,
+        )
+
+
+__all__ = ["Added", "MemoryBank", "Source", "add_to_file", "replace"]

@@ -1,0 +1,157 @@
+"""What a person's past posts teach, and what they say about one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from popscore.models.spec import ModelSpec
+from popscore.personal.local_score import Floats as Wide
+from popscore.personal.local_score import LocalScores, local_scores
+from popscore.personal.looking import Seen
+from popscore.personal.retrieval import Floats, Retrieval, cosines, nearest, psi
+from popscore.personal.stored import Stored
+from popscore.personal.taste import Taste, learn_from_ratings
+from popscore.results import Neighbour, PersonalScore
+
+# Parts in which the posts are left out by turns, to see what the personal score of an unknown post is worth.
+_FOLDS = 5
+_LEAST_FOR_FOLDS = 4
+# Posts at which half of what was found counts: of expected likes, of which a few posts tell little.
+_SHRINK_POSTS = 10.0
+_MOST_RATIO = 8.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Learnt:
+    """What M past posts with known likes teach.
+
+    Attributes:
+        taste: how their likes differ from the general score.
+        retrieval: how posts are found that are like a picture.
+        ids, local: (M,) of the posts, see `local_scores`.
+        noise: of the personal score, see `ModelSpec.noise`.
+        slope: powers of two of likes for a point of personal score.
+        usual: the personal score at which likes are as usual.
+    """
+
+    taste: Taste
+    retrieval: Retrieval
+    ids: tuple[str, ...]
+    local: LocalScores
+    noise: float
+    slope: float
+    usual: float
+    _pictures: Floats
+    _backgrounds: Floats
+    _poses: Floats
+    _captions: Floats
+
+    def judge(self, seen: Seen) -> PersonalScore:
+        """What the posts say about a picture."""
+        found = self.taste.predict(seen.embedding[np.newaxis], np.array([seen.score]))
+        score = float(found.scores[0])
+        ratio = 2 ** (self.slope * (score - self.usual)) if len(self.ids) else 1.0
+        return PersonalScore(
+            score=score,
+            expected_ratio=float(np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO)),
+            support=float(found.support[0]),
+            neighbours=self.neighbours(seen),
+        )
+
+    def neighbours(self, seen: Seen) -> tuple[Neighbour, ...]:
+        """The K posts that are most like a picture."""
+        if not self.ids:
+            return ()
+        found = psi((None, None, cosines(self._pictures, seen.embedding)), self.retrieval)
+        return tuple(
+            Neighbour(id=self.ids[place], psi=float(found[place]), local_score=float(self.local.scores[place]))
+            for place in nearest(found, self.retrieval.k).tolist()
+        )
+
+
+def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval) -> Learnt:
+    """Learn from the posts before a time.
+
+    Args:
+        stored: all posts.
+        spec: of the general model, for its scale.
+        at_ms: posts from then on do not count, nor do their likes in the local scores of those before.
+        retrieval: how posts are found that are like a picture.
+    """
+    past = np.flatnonzero((stored.times_ms < at_ms) & (stored.likes >= 0))
+    local = local_scores(stored.times_ms[past], stored.likes[past])
+    pictures = stored.pictures[past]
+    embeddings, general = stored.embeddings[pictures], stored.scores[pictures]
+    # A post that stands alone in its month says nothing about how it did; one beside another says half.
+    weights = local.others / (local.others + 1.0)
+    taught = np.flatnonzero(local.others > 0)
+    taste = _taste(embeddings, general, local, weights, taught, spec)
+    slope, usual = _likes_for_score(embeddings, general, local, weights, taught, spec)
+    return Learnt(
+        taste=taste,
+        retrieval=retrieval,
+        ids=tuple(stored.ids[place] for place in past.tolist()),
+        local=local,
+        noise=spec.likely_noise,
+        slope=slope,
+        usual=usual,
+        _pictures=_unit(embeddings),
+        _backgrounds=_unit(stored.backgrounds[pictures]),
+        _poses=stored.poses[pictures],
+        _captions=np.zeros((0, 0), np.float32),
+    )
+
+
+def _taste(
+    embeddings: Floats,
+    general: Wide,
+    local: LocalScores,
+    weights: Wide,
+    places: npt.NDArray[np.int64],
+    spec: ModelSpec,
+) -> Taste:
+    return learn_from_ratings(
+        embeddings[places],
+        general[places],
+        local.ratings[places],
+        reference_mean=spec.reference_mean,
+        reference_std=spec.reference_std,
+        weights=weights[places],
+    )
+
+
+def _likes_for_score(
+    embeddings: Floats,
+    general: Wide,
+    local: LocalScores,
+    weights: Wide,
+    taught: npt.NDArray[np.int64],
+    spec: ModelSpec,
+) -> tuple[float, float]:
+    """How likes go with the personal score, found on posts that it did not know: parts of the time left out by turns.
+
+    Returns:
+        The slope of log2 of the local score, at least 0, and the score at which likes are as usual.
+    """
+    if len(taught) < _LEAST_FOR_FOLDS:
+        return 0.0, float(general.mean()) if len(general) else spec.reference_mean
+    scores = np.zeros(len(taught))
+    for part in np.array_split(np.arange(len(taught)), min(_FOLDS, len(taught))):
+        rest = np.delete(taught, part)
+        taste = _taste(embeddings, general, local, weights, rest, spec)
+        scores[part] = taste.predict(embeddings[taught[part]], general[taught[part]]).scores
+    weight, wish = weights[taught], local.ratings[taught]
+    usual = float(np.average(scores, weights=weight))
+    apart = scores - usual
+    # With few posts nearer to no slope at all, as if there were ten more that say so.
+    spread = float(weight @ apart**2)
+    shrink = len(taught) / (len(taught) + _SHRINK_POSTS)
+    slope = shrink * float(weight @ (apart * (wish - np.average(wish, weights=weight)))) / max(spread, 1e-9)
+    return max(0.0, slope), usual
+
+
+def _unit(values: Floats) -> Floats:
+    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9), np.float32)

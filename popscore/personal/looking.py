@@ -1,0 +1,65 @@
+"""What a memory bank keeps of a picture: numbers from which it cannot be made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from popscore.errors import BankRefused
+from popscore.models.session import Prediction
+from popscore.scoring.scorer import Scorer
+
+Floats = npt.NDArray[np.float32]
+
+KEYPOINTS = 17
+"""Of a person, see `popscore.personal.pose`."""
+MOST_DIMENSIONS = 65_536
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What is seen in a picture.
+
+    Attributes:
+        score: of the general model.
+        embedding: (C,) of the whole picture.
+        background: (C,) the same without the people; None where nobody is there, or it was not looked for.
+        pose: (17, 3) x, y in pixels of the picture's longer side = 1, and confidence; None likewise.
+        caption: (B,) of the text that goes with it, see `captions`; None where there is none.
+    """
+
+    score: float
+    embedding: Floats
+    background: Floats | None = None
+    pose: Floats | None = None
+    caption: Floats | None = None
+
+
+def see(scorer: Scorer, pixels: Image.Image, *, people: bool, prediction: Prediction | None = None) -> Seen:
+    """Look at a picture.
+
+    Args:
+        scorer: whose model sees.
+        pixels: upright, mode RGB.
+        people: look for a person, and at what is behind; three more runs of networks.
+        prediction: of the same picture, with the embedding, if it is there already.
+
+    Raises:
+        BankRefused: the model gives no embedding.
+        ScoringFailed: a network stopped.
+    """
+    found = prediction or scorer.predict(pixels, embedding=True)
+    if found.embedding is None:
+        raise no_embedding(scorer)
+    return Seen(score=found.score, embedding=found.embedding)
+
+
+def no_embedding(scorer: Scorer) -> BankRefused:
+    """A model that says nothing but its score."""
+    return BankRefused(
+        f"The model {scorer.model.spec.name} gives no embedding, so pictures cannot be compared with it. "
+        "Use the embedded model, or one whose file has an output `embedding`."
+    )
