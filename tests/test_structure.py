@@ -21,7 +21,7 @@ HOMES = {
     "av": "popscore/video/decoding",
     "pyarrow": "popscore/posts",
     "rustworkx": "popscore/posts",
-    "sqlite3": "popscore/files popscore/scoring",
+    "sqlite3": "popscore/files popscore/scoring popscore/personal",
 }
 MOST_ROOT_FILES = 12
 

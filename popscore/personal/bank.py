@@ -230,6 +230,11 @@ class MemoryBank:
                 f"{self._name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in use is "
                 f"{scorer.model.spec.name} ({scorer.model.sha256[:8]}…). Their numbers cannot be mixed."
             )
+        if self.retrieval.people and self._stored.with_people < len(self._stored.hashes):
+            raise BankRefused(
+                f"{self._name} was made without looking for people, so poses and backgrounds cannot be compared. Add "
+                "the posts once more without --no-people, or leave --similar away."
+            )
         return PersonalScorer(scorer, self.learnt)
 
     @property

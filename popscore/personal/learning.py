@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from popscore.models.spec import ModelSpec
+from popscore.personal.captions import unpacked_captions
 from popscore.personal.local_score import Floats as Wide
 from popscore.personal.local_score import LocalScores, local_scores
 from popscore.personal.looking import Seen
+from popscore.personal.pose import SURE, likeness
 from popscore.personal.retrieval import Floats, Retrieval, cosines, nearest, psi
 from popscore.personal.stored import Stored
 from popscore.personal.taste import Taste, learn_from_ratings
@@ -47,7 +49,7 @@ class Learnt:
     _pictures: Floats
     _backgrounds: Floats
     _poses: Floats
-    _captions: Floats
+    _captions: npt.NDArray[np.uint8]
 
     def judge(self, seen: Seen) -> PersonalScore:
         """What the posts say about a picture."""
@@ -65,11 +67,30 @@ class Learnt:
         """The K posts that are most like a picture."""
         if not self.ids:
             return ()
-        found = psi((None, None, cosines(self._pictures, seen.embedding)), self.retrieval)
+        found = psi(self.parts(seen), self.retrieval)
         return tuple(
             Neighbour(id=self.ids[place], psi=float(found[place]), local_score=float(self.local.scores[place]))
             for place in nearest(found, self.retrieval.k).tolist()
         )
+
+    def parts(self, seen: Seen) -> tuple[Wide | None, Wide | None, Wide | None]:
+        """(M,) how like each post is in pose, background and caption; NaN where one of the two has no such part."""
+        wanted, count = self.retrieval, len(self.ids)
+        pose = background = caption = None
+        if wanted.pose > 0:
+            pose = np.full(count, np.nan)
+            if seen.pose is not None:
+                there = (self._poses[:, :, 2] >= SURE).any(axis=1)
+                pose[there] = likeness(self._poses[there], seen.pose)
+        if wanted.background > 0:
+            behind = seen.embedding if seen.background is None else seen.background
+            background = cosines(self._backgrounds, behind)
+        if wanted.caption > 0 and seen.caption is None:
+            caption = cosines(self._pictures, seen.embedding)
+        elif wanted.caption > 0 and seen.caption is not None:
+            texts = unpacked_captions(self._captions)
+            caption = np.where(texts.any(axis=1), cosines(texts, seen.caption), np.nan)
+        return pose, background, caption
 
 
 def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval) -> Learnt:
@@ -99,9 +120,9 @@ def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval) 
         slope=slope,
         usual=usual,
         _pictures=_unit(embeddings),
-        _backgrounds=_unit(stored.backgrounds[pictures]),
+        _backgrounds=_unit(stored.backgrounds[pictures]) if retrieval.background > 0 else embeddings,
         _poses=stored.poses[pictures],
-        _captions=np.zeros((0, 0), np.float32),
+        _captions=stored.captions[past],
     )
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from popscore.errors import BankRefused
 from popscore.models.session import Prediction
+from popscore.personal.background import without_people
+from popscore.personal.pose import pose_of
 from popscore.scoring.scorer import Scorer
 
 Floats = npt.NDArray[np.float32]
@@ -27,7 +29,7 @@ class Seen:
         score: of the general model.
         embedding: (C,) of the whole picture.
         background: (C,) the same without the people; None where nobody is there, or it was not looked for.
-        pose: (17, 3) x, y in pixels of the picture's longer side = 1, and confidence; None likewise.
+        pose: (17, 3), see `pose.pose_of`; None likewise.
         caption: (B,) of the text that goes with it, see `captions`; None where there is none.
     """
 
@@ -44,7 +46,7 @@ def see(scorer: Scorer, pixels: Image.Image, *, people: bool, prediction: Predic
     Args:
         scorer: whose model sees.
         pixels: upright, mode RGB.
-        people: look for a person, and at what is behind; three more runs of networks.
+        people: look for a person, and, where one is there, at what is behind: one to three more runs of networks.
         prediction: of the same picture, with the embedding, if it is there already.
 
     Raises:
@@ -54,7 +56,18 @@ def see(scorer: Scorer, pixels: Image.Image, *, people: bool, prediction: Predic
     found = prediction or scorer.predict(pixels, embedding=True)
     if found.embedding is None:
         raise no_embedding(scorer)
-    return Seen(score=found.score, embedding=found.embedding)
+    pose = pose_of(pixels) if people else None
+    # Without a person the mask takes animals and things for one: 9 of 10 photos of animals, half of those of objects.
+    behind = None if pose is None else without_people(pixels, side=_side(scorer, pixels))
+    background = None if behind is None else scorer.predict(behind, embedding=True).embedding
+    return Seen(score=found.score, embedding=found.embedding, pose=pose, background=background)
+
+
+def _side(scorer: Scorer, pixels: Image.Image) -> tuple[int, int]:
+    """As large as the model needs, and of the picture's own shape."""
+    least = max(scorer.model.spec.input_size)
+    factor = min(1.0, least / min(pixels.size))
+    return max(1, round(pixels.width * factor)), max(1, round(pixels.height * factor))
 
 
 def no_embedding(scorer: Scorer) -> BankRefused:
