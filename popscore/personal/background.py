@@ -36,5 +36,5 @@ def without_people(pixels: Image.Image, *, side: tuple[int, int]) -> Image.Image
     behind = (1 - mask)[..., np.newaxis]
     color = (np.asarray(small, np.float32) * behind).sum(axis=(0, 1)) / behind.sum()
     outline = Image.fromarray(np.rint(mask * 255).astype(np.uint8)).resize(side, Image.Resampling.BILINEAR)
-    plain = Image.new("RGB", side, tuple(int(round(float(value))) for value in color))
+    plain = Image.new("RGB", side, tuple(round(float(value)) for value in color))
     return Image.composite(plain, pixels.resize(side, Image.Resampling.BILINEAR), outline)

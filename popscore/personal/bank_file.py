@@ -141,6 +141,8 @@ def refusals(name: str) -> Iterator[None]:
     """What goes wrong with the file, as a sentence. Raises BankRefused."""
     try:
         yield
+    except UnicodeError as error:  # in the message of SQLite, which names what it found
+        raise BankRefused(f"{name} cannot be used: its tables are damaged. Make it again with: bank add") from error
     except sqlite3.Error as error:
         reason = str(error) or type(error).__name__
         code = int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -30,7 +30,7 @@ def caption_vector(text: str) -> Floats | None:
     flat = unicodedata.normalize("NFKC", text).casefold()
     found = np.zeros(BUCKETS, np.float32)
     for word in _WORDS.findall(flat)[:_MOST_WORDS]:
-        marked = f"<{word}>".encode() if word.isascii() else f"<{word}>".encode("utf-32-le")
+        marked = f"<{word}>".encode() if word.isascii() else f"<{word}>".encode("utf-32-le", "surrogatepass")
         step = 1 if word.isascii() else 4  # bytes of a letter
         letters = len(marked) // step
         for length in _LENGTHS:

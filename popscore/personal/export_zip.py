@@ -40,7 +40,9 @@ from popscore.posts import values
 from popscore.posts.table import TABLE, UnreadableTable
 from popscore.settings import BYTES_PER_MB
 
-_POSTS = re.compile(r"(?P<root>(?:[^/]+/)?)(?:your_instagram_activity/)?(?:content|media)/posts_\d{1,4}\.json")
+_POSTS = re.compile(
+    r"(?P<root>(?:(?!your_instagram_activity/)[^/]+/)?)(?:your_instagram_activity/)?(?:content|media)/posts_\d{1,4}\.json"
+)
 _INSIGHTS = re.compile(r"(?:[^/]+/)?(?:logged_information/)?past_instagram_insights/posts\.json")
 _HTML = re.compile(r"(?:[^/]+/)?(?:your_instagram_activity/)?(?:content|media)/posts_\d{1,4}\.html")
 _MAX_JSON_BYTES = 100 * BYTES_PER_MB
@@ -99,7 +101,7 @@ def _read(archive: zipfile.ZipFile, name: str, max_bytes: int) -> tuple[History,
         history.remarks.append(
             f"{name} gives no likes for {without} of {len(history.posts)} posts: Instagram puts them into the export "
             "of professional accounts only, for the most recent posts, and popscore finds them in English. Nothing is "
-            "learnt from posts without likes. Give them by a table with the columns time (or id) and likes: --likes FILE"
+            "learnt from posts without likes. Give them by a table with the columns time or id, and likes: --likes FILE"
         )
     if not history.posts:
         raise UnreadableTable(f"{name} has no post with a picture.")

@@ -22,8 +22,8 @@ POINTS = (
 )
 SURE = 0.3
 """Confidence from which on a point is there."""
-# Mean confidence of the five surest points from which on somebody is there. Of 450 photos of OASIS that is so in 60 % of
-# those of people (of whom many show an eye or a hand), 13 % of scenes and of animals, and 7 % of objects.
+# Mean confidence of the five surest points from which on somebody is there. Of 450 photos of OASIS that is so in 60 %
+# of those of people (of whom many show an eye or a hand), 13 % of scenes and of animals, and 7 % of objects.
 _SURE_PERSON, _SUREST = 0.4, 5
 _SIDE, _CELLS = 192, 48
 # The network's own: how much a point's place may differ from the first guess, in cells.
@@ -31,8 +31,10 @@ _NEAR = 1.8
 # Standard deviation of where two people see a point, by its kind, as a share of the size of the body: COCO, keypoint
 # evaluation (cocodataset.org). In the exponent stands its double.
 _SPREADS = np.array(
-    [*(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072), *(0.062, 0.062, 0.107, 0.107, 0.087, 0.087)]
-    + [0.089, 0.089]
+    [
+        *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072),
+        *(0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+    ]
 )
 _CELL = np.arange(_CELLS)
 
@@ -64,17 +66,15 @@ def pose_of(pixels: Image.Image) -> Floats | None:
 def _decoded(seen: dict[str, Floats]) -> Floats:
     """(17, 3) x, y in shares of the square, confidence: the choices that the network's last layers make."""
     row, column = divmod(int(seen["centre"].argmax()), _CELLS)
-    guess = seen["guess"][:, row, column].reshape(len(POINTS), 2) + (row, column)  # y, x
+    guess = seen["guess"][:, row, column].reshape(len(POINTS), 2) + np.array([row, column])  # y, x
     down = _CELL[np.newaxis, :, np.newaxis] - guess[:, :1, np.newaxis]
     across = _CELL[np.newaxis, np.newaxis, :] - guess[:, 1:, np.newaxis]
     likely = seen["points"] / (np.sqrt(down**2 + across**2) + _NEAR)
     rows, columns = np.divmod(likely.reshape(len(POINTS), -1).argmax(axis=1), _CELLS)
     kinds = np.arange(len(POINTS))
     offset = seen["offset"].reshape(len(POINTS), 2, _CELLS, _CELLS)[kinds, :, rows, columns]
-    return np.stack(
-        [(columns + offset[:, 1]) / _CELLS, (rows + offset[:, 0]) / _CELLS, seen["points"][kinds, rows, columns]],
-        axis=1,
-    ).astype(np.float32)
+    across, down = (columns + offset[:, 1]) / _CELLS, (rows + offset[:, 0]) / _CELLS
+    return np.stack([across, down, seen["points"][kinds, rows, columns]], axis=1).astype(np.float32)
 
 
 def likeness(poses: Floats, pose: Floats) -> Wide:

@@ -21,6 +21,7 @@ from popscore.training.people.onnx_graph import IR_VERSION, OPSET
 
 Array = NDArray[Any]
 Node = Mapping[str, Any]
+Options = Mapping[str, Any]
 # A picture comes as floating numbers, alone, and of the right size already.
 _NOTHING = ("Cast", "Unpack", "ExpandDims", "Squeeze", "Identity")
 _ELEMENTWISE = {"Add": "Add", "AddV2": "Add", "AddN": "Add", "Mul": "Mul", "Sub": "Sub"}
@@ -139,7 +140,7 @@ class _Writer:
             self._relu6(raw, output)
         self.sizes[name] = rows
 
-    def _widening(self, name: str, inputs: Sequence[str], options: Mapping[str, Any], output: str) -> None:
+    def _widening(self, name: str, inputs: Sequence[str], options: Options, output: str) -> None:
         """A transposed convolution whose kernel is as wide as its stride, so that nothing overlaps."""
         wanted, weight = self.weight(inputs[0]), self.weight(inputs[1])  # (rows, columns, outputs, inputs)
         kernel, stride = weight.shape[0], _numbers(options["strides"])[1]
@@ -152,7 +153,7 @@ class _Writer:
         )  # fmt: skip
         self.sizes[name] = int(wanted[1])
 
-    def _resize(self, name: str, inputs: Sequence[str], options: Mapping[str, Any], output: str) -> None:
+    def _resize(self, name: str, inputs: Sequence[str], options: Options, output: str) -> None:
         rows = int(self.weight(inputs[1])[0])
         if not options["half_pixel_centers"]["b"] or options["align_corners"]["b"]:
             raise ConversionRefused(f"{name} makes a picture larger in a way that is not converted here.")
