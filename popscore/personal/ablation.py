@@ -105,10 +105,10 @@ def ablation(bank: MemoryBank, spec: ModelSpec, *, on_progress: Callable[[int, i
             "have a past. Add more posts."
         )
     ways = dict(_ways(stored))
-    everything = learn(stored, spec, at_ms=bank.at_ms, retrieval=PAPER)
+    everything = learn(stored, spec, at_ms=bank.at_ms, retrieval=PAPER, expect=False)
     scores = {name: np.zeros(len(stored.ids)) for name in ways}
     for done, stretch in enumerate(stretches, start=1):
-        before = learn(stored, spec, at_ms=int(stored.times_ms[stretch[0]]), retrieval=PAPER)
+        before = learn(stored, spec, at_ms=int(stored.times_ms[stretch[0]]), retrieval=PAPER, expect=False)
         for place in stretch.tolist():
             seen = _seen(stored, place)
             for name, way in ways.items():
@@ -125,7 +125,7 @@ _LEAK = "all three, later posts too (the paper's split)"
 
 def _ways(stored: Stored) -> Iterator[tuple[str, Way]]:
     yield "general model", lambda _learnt, seen, _name, _spec: seen.score
-    yield "general and learnt taste (what --bank gives)", lambda learnt, seen, _name, _spec: learnt.judge(seen).score
+    yield "general and learnt taste (what --bank gives)", lambda learnt, seen, _name, _spec: learnt.score(seen)
     # A bank that never looked for people has neither poses nor backgrounds.
     parts = {"caption or picture": Retrieval()}
     if stored.with_people:
@@ -148,7 +148,7 @@ def _by_neighbours(retrieval: Retrieval) -> Way:
     def way(learnt: Learnt, seen: Seen, name: str, spec: ModelSpec) -> float:
         if not learnt.ids:
             return seen.score
-        likeness = psi(replace(learnt, retrieval=retrieval).parts(seen), retrieval)
+        likeness = psi(learnt.parts(seen, retrieval), retrieval)
         if name in learnt.ids:  # only where later posts count
             likeness[learnt.ids.index(name)] = 0
         near = nearest(likeness, retrieval.k)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from popscore.personal.learning import Learnt, learn
 from popscore.personal.looking import Seen
 from popscore.personal.retrieval import Retrieval
 from popscore.personal.scorer import PersonalScorer
-from popscore.personal.stored import Stored, stored
+from popscore.personal.stored import Stored, counted, post_table, stored
 from popscore.results import PersonalScore
 from popscore.scoring.scorer import Scorer, load_scorer
 
@@ -72,6 +72,47 @@ class Source:
         return history if self.likes is None else with_likes(history, self.likes, columns=self.columns)
 
 
+class _Keeper:
+    """Where the posts are, read when they are first needed; banks on the same posts share it.
+
+    Args:
+        place: a file, or a bank that is none yet.
+        name: for messages.
+        model: SHA-256 of the model whose numbers are wanted.
+        counts: see `stored.counted`.
+    """
+
+    def __init__(
+        self, place: Path | sqlite3.Connection, name: str, model: str, counts: tuple[int, int] | None = None
+    ) -> None:
+        self._place, self.name, self._model = place, name, model
+        self._stored: dict[bool, Stored] = {}
+        self._lock = threading.RLock()
+        if counts is None:
+            with self.connected() as connection:
+                counts = counted(connection, model)
+        self.counts = counts
+
+    @contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """The open bank. Raises BankRefused."""
+        with self._lock, bank_file.refusals(self.name):
+            if isinstance(self._place, Path):
+                with closing(bank_file.connect(self._place, write=False)) as on_disk:
+                    yield on_disk
+            else:
+                yield self._place
+
+    def stored(self, *, people: bool) -> Stored:
+        """What is there; poses and backgrounds only where they are wanted. Raises BankRefused."""
+        with self._lock:
+            found = self._stored.get(True) or self._stored.get(people)
+            if found is None:
+                with self.connected() as connection:
+                    found = self._stored[people] = stored(connection, self._model, self.name, people=people)
+            return found
+
+
 class MemoryBank:
     """A person's past posts as one model sees them. Threads may share it.
 
@@ -82,15 +123,12 @@ class MemoryBank:
         retrieval: how posts are found that are like a photo.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, scorer: Scorer, *, name: str = "the bank", added: Added | None = None
-    ) -> None:
+    def __init__(self, keeper: _Keeper, scorer: Scorer, *, added: Added | None = None) -> None:
         """Use `from_posts` or `open`."""
-        self._connection, self._name, self.added = connection, name, added
+        self._keeper, self.added = keeper, added
         self._model, self._spec = scorer.model.sha256, scorer.model.spec
         self._at_ms: int | None = None
         self.retrieval = Retrieval()
-        self._stored: Stored = stored(connection, self._model, name)
         self._learnt: Learnt | None = None
         self._lock = threading.Lock()
 
@@ -141,11 +179,11 @@ class MemoryBank:
                 on_progress=on_progress,
                 cancelled=cancelled,
             )
-        return cls(connection, scorer, added=added)
+        return cls(_Keeper(connection, "the bank", scorer.model.sha256), scorer, added=added)
 
     @classmethod
     def open(cls, file: Path_, *, scorer: Scorer | None = None) -> MemoryBank:
-        """Open a bank that was saved, whoever made it. It is read once, and not kept open.
+        """Open a bank that was saved, whoever made it. What was seen is read, and checked, when it is first needed.
 
         Args:
             file: of `save` or of `popscore bank add`.
@@ -158,11 +196,9 @@ class MemoryBank:
         name = shortened(path.name)
         with closing(bank_file.connect(path, write=False)) as on_disk, bank_file.refusals(name):
             check_model(on_disk, scorer)
-            bank = cls(on_disk, scorer, name=name)
-        bank._file = path
-        return bank
-
-    _file: Path | None = None
+            post_table(on_disk, name)
+            keeper = _Keeper(path, name, scorer.model.sha256, counts=counted(on_disk, scorer.model.sha256))
+        return cls(keeper, scorer)
 
     def save(self, file: Path_) -> None:
         """Write the bank into a file, whole or not at all.
@@ -177,24 +213,22 @@ class MemoryBank:
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` writes."""
-        if self._file is None:
-            return bank_file.copied(self._connection)
-        with closing(bank_file.connect(self._file, write=False)) as on_disk, bank_file.refusals(self._name):
-            return bank_file.copied(on_disk)
+        with self._keeper.connected() as connection:
+            return bank_file.copied(connection)
 
     def __len__(self) -> int:
         """Posts that the model has looked at."""
-        return len(self._stored.ids)
+        return self._keeper.counts[0]
 
     @property
     def stored(self) -> Stored:
-        """Everything that is known about the posts."""
-        return self._stored
+        """Everything that is known about the posts. Raises BankRefused if the file holds something else."""
+        return self._keeper.stored(people=True)
 
     @property
     def unseen(self) -> int:
         """Posts that this model has not looked at; they do not count."""
-        return self._stored.unseen
+        return self._keeper.counts[1]
 
     @property
     def at_ms(self) -> int:
@@ -227,12 +261,12 @@ class MemoryBank:
         """
         if scorer.model.sha256 != self._model:
             raise BankRefused(
-                f"{self._name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in use is "
+                f"{self._keeper.name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in use is "
                 f"{scorer.model.spec.name} ({scorer.model.sha256[:8]}…). Their numbers cannot be mixed."
             )
-        if self.retrieval.people and self._stored.with_people < len(self._stored.hashes):
+        if self.retrieval.people and self.stored.with_people < len(self.stored.hashes):
             raise BankRefused(
-                f"{self._name} was made without looking for people, so poses and backgrounds cannot be compared. Add "
+                f"{self._keeper.name} was made without looking for people, so poses and backgrounds cannot be compared. Add "
                 "the posts once more without --no-people, or leave --similar away."
             )
         return PersonalScorer(scorer, self.learnt)
@@ -242,7 +276,8 @@ class MemoryBank:
         """What the posts before `at` teach; found out once."""
         with self._lock:
             if self._learnt is None:
-                self._learnt = learn(self._stored, self._spec, at_ms=self.at_ms, retrieval=self.retrieval)
+                known = self._keeper.stored(people=self.retrieval.people)
+                self._learnt = learn(known, self._spec, at_ms=self.at_ms, retrieval=self.retrieval)
             return self._learnt
 
     def judge(self, seen: Seen) -> PersonalScore:
@@ -287,6 +322,3 @@ def add_to_file(
             on_progress=on_progress,
             cancelled=cancelled,
         )
-
-
-__all__ = ["Added", "MemoryBank", "Source", "add_to_file", "replace"]

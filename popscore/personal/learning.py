@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -63,19 +64,23 @@ class Learnt:
             neighbours=self.neighbours(seen),
         )
 
+    def score(self, seen: Seen) -> float:
+        """The personal score of a picture alone."""
+        return float(self.taste.predict(seen.embedding[np.newaxis], np.array([seen.score])).scores[0])
+
     def neighbours(self, seen: Seen) -> tuple[Neighbour, ...]:
         """The K posts that are most like a picture."""
         if not self.ids:
             return ()
-        found = psi(self.parts(seen), self.retrieval)
+        found = psi(self.parts(seen, self.retrieval), self.retrieval)
         return tuple(
             Neighbour(id=self.ids[place], psi=float(found[place]), local_score=float(self.local.scores[place]))
             for place in nearest(found, self.retrieval.k).tolist()
         )
 
-    def parts(self, seen: Seen) -> tuple[Wide | None, Wide | None, Wide | None]:
+    def parts(self, seen: Seen, wanted: Retrieval) -> tuple[Wide | None, Wide | None, Wide | None]:
         """(M,) how like each post is in pose, background and caption; NaN where one of the two has no such part."""
-        wanted, count = self.retrieval, len(self.ids)
+        count = len(self.ids)
         pose = background = caption = None
         if wanted.pose > 0:
             pose = np.full(count, np.nan)
@@ -88,12 +93,15 @@ class Learnt:
         if wanted.caption > 0 and seen.caption is None:
             caption = cosines(self._pictures, seen.embedding)
         elif wanted.caption > 0 and seen.caption is not None:
-            texts = unpacked_captions(self._captions)
-            caption = np.where(texts.any(axis=1), cosines(texts, seen.caption), np.nan)
+            caption = np.where(self._captions.any(axis=1), cosines(self._texts, seen.caption), np.nan)
         return pose, background, caption
 
+    @cached_property
+    def _texts(self) -> Floats:
+        return unpacked_captions(self._captions)
 
-def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval) -> Learnt:
+
+def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval, expect: bool = True) -> Learnt:
     """Learn from the posts before a time.
 
     Args:
@@ -101,6 +109,7 @@ def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval) 
         spec: of the general model, for its scale.
         at_ms: posts from then on do not count, nor do their likes in the local scores of those before.
         retrieval: how posts are found that are like a picture.
+        expect: find out how likes go with the score too; without it the expected ratio is 1, and the work a sixth.
     """
     past = np.flatnonzero((stored.times_ms < at_ms) & (stored.likes >= 0))
     local = local_scores(stored.times_ms[past], stored.likes[past])
@@ -110,7 +119,8 @@ def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval) 
     weights = local.others / (local.others + 1.0)
     taught = np.flatnonzero(local.others > 0)
     taste = _taste(embeddings, general, local, weights, taught, spec)
-    slope, usual = _likes_for_score(embeddings, general, local, weights, taught, spec)
+    asked = taught if expect else taught[:0]
+    slope, usual = _likes_for_score(embeddings, general, local, weights, asked, spec)
     return Learnt(
         taste=taste,
         retrieval=retrieval,

@@ -18,7 +18,7 @@ def table(posts: int, **options: float) -> Ablation:
 
 
 def test_all_ways_judge_the_same_pairs_and_the_past_helps() -> None:
-    found = table(200, days=1.0)
+    found = table(120, days=1.0)
     by_name = {row.name: row.accuracy for row in found.rows}
     assert len(by_name) == 11
     assert by_name["general and learnt taste (what --bank gives)"] > by_name["general model"]
@@ -26,7 +26,7 @@ def test_all_ways_judge_the_same_pairs_and_the_past_helps() -> None:
     assert found.pairs > 100
     lines = found.text().splitlines()
     assert len(lines) == 12
-    assert "pairs of 200 posts, within 7 days" in lines[0]
+    assert "pairs of 120 posts, within 7 days" in lines[0]
 
 
 def test_without_poses_their_rows_are_left_out() -> None:

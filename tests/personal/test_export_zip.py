@@ -98,6 +98,5 @@ def test_a_size_that_lies_does_not_fill_the_memory(tmp_path: Path) -> None:
     content[entry + 24 : entry + 28] = (500).to_bytes(4, "little")
     path = tmp_path / "odd.zip"
     path.write_bytes(content)
-    with open_export(path, max_bytes=1000) as (history, find):
-        with pytest.raises((UnreadableImage, ImageTooLarge)):
-            find(history.posts[0])
+    with open_export(path, max_bytes=1000) as (history, find), pytest.raises((UnreadableImage, ImageTooLarge)):
+        find(history.posts[0])

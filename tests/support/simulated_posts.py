@@ -38,6 +38,7 @@ def simulated(
         outlier: one post in the middle gets a thousand times the likes.
     """
     rng = np.random.default_rng(seed)
+    wanted, posts = posts, max(posts, 2)
     kinds = rng.normal(size=(8, 64))
     mix = rng.dirichlet(np.full(8, 0.3), size=posts)
     embeddings = np.maximum(mix @ kinds + 0.1 * rng.normal(size=(posts, 64)), 0).astype(np.float32)
@@ -51,11 +52,13 @@ def simulated(
     likes = np.maximum(np.rint(2**logs), 0).astype(np.int64)
     if outlier:
         likes[posts // 2] *= 1000
+    posts = wanted
+    embeddings, general, truth = embeddings[:posts], general[:posts], truth[:posts]
     return Simulated(
         stored=Stored(
             ids=[f"p{place}" for place in range(posts)],
             times_ms=(START_MS + np.arange(posts) * days * DAY_MS).astype(np.int64),
-            likes=likes,
+            likes=likes[:posts],
             pictures=np.arange(posts),
             hashes=[place.to_bytes(32, "big") for place in range(posts)],
             scores=general,
