@@ -261,13 +261,13 @@ class MemoryBank:
         """
         if scorer.model.sha256 != self._model:
             raise BankRefused(
-                f"{self._keeper.name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in use is "
-                f"{scorer.model.spec.name} ({scorer.model.sha256[:8]}…). Their numbers cannot be mixed."
+                f"{self._keeper.name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in "
+                f"use is {scorer.model.spec.name} ({scorer.model.sha256[:8]}…). Their numbers cannot be mixed."
             )
         if self.retrieval.people and self.stored.with_people < len(self.stored.hashes):
             raise BankRefused(
-                f"{self._keeper.name} was made without looking for people, so poses and backgrounds cannot be compared. Add "
-                "the posts once more without --no-people, or leave --similar away."
+                f"{self._keeper.name} was made without looking for people, so poses and backgrounds cannot be "
+                "compared. Add the posts once more without --no-people, or leave --similar away."
             )
         return PersonalScorer(scorer, self.learnt)
 

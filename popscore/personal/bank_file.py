@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from popscore.errors import BankRefused
 from popscore.files.atomic import check_target
@@ -68,7 +67,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     # A journal that a killed process left is rolled back, which only a file that may be written allows.
     with refusals(name):
         connection = sqlite3.connect(
-            f"file:{quote(os.fspath(path.absolute()))}?mode=rw",
+            f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
             timeout=_BUSY_S,
             check_same_thread=False,

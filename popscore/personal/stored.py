@@ -176,7 +176,7 @@ def _matrix(cells: Sequence[Any], width: int, name: str) -> Floats:
     halves = np.frombuffer(b"".join(cells), "<u2").reshape(len(cells), width)
     if ((halves & _ENDLESS) == _ENDLESS).any():
         raise damaged(name, "what was seen in a picture")
-    return _NUMBERS[halves]
+    return np.asarray(_NUMBERS[halves], np.float32)
 
 
 def summary_of(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
