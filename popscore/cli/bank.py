@@ -94,16 +94,20 @@ def _add(options: argparse.Namespace) -> int:
     )
     scorer = popscore.load_scorer()
     announce(scorer.model)
-    with Progress(of="posts") as progress:
-        added = add_to_file(
-            options.bank,
-            source,
-            scorer=scorer,
-            people=not options.no_people,
-            previews=options.previews,
-            again=options.again,
-            on_progress=progress.update,
-        )
+    try:
+        with Progress(of="posts") as progress:
+            added = add_to_file(
+                options.bank,
+                source,
+                scorer=scorer,
+                people=not options.no_people,
+                previews=options.previews,
+                again=options.again,
+                on_progress=progress.update,
+            )
+    except KeyboardInterrupt:
+        complain(f"{options.bank}: what was done is kept. The same command goes on from there.")
+        raise
     if options.json:
         rows = [
             {"file": options.posts, "row": error.row, "error": "UnreadableRow", "message": error.message}

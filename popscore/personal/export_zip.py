@@ -1,10 +1,11 @@
 """Posts and pictures straight from the ZIP that Instagram gives the owner of an account, format JSON.
 
-Layouts that are read, as they are since 2020, in the root of the archive or in one folder of it:
+Layouts that are read, in the root of the archive or in one folder of it; they are known from programs of others that
+read them, not from Instagram, which may change them:
 
-    your_instagram_activity/media/posts_1.json     since 2024; posts_2.json and so on for large accounts
-    your_instagram_activity/content/posts_1.json   2023
-    content/posts_1.json                           before
+    your_instagram_activity/media/posts_1.json     the newest that is known; posts_2.json and so on for large accounts
+    your_instagram_activity/content/posts_1.json   older
+    content/posts_1.json                           the oldest
 
 Each is a list of posts {"media": [{"uri", "creation_timestamp", "title"}, …], "title", "creation_timestamp"}; of a post
 with one picture the last two stand in `media`. A post's first picture is the one that is looked at.

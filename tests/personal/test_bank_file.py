@@ -275,3 +275,35 @@ def test_two_processes_fill_one_bank(tmp_path: Path, scorer: popscore.Scorer) ->
     both = [started(tmp_path, file), started(tmp_path, file, "posts55.csv")]
     assert [process.wait() for process in both] == [0, 0], [process.communicate() for process in both]
     assert len(MemoryBank.open(file, scorer=scorer)) == 115
+
+
+def test_ctrl_c_keeps_what_was_done(tmp_path: Path, scorer: popscore.Scorer) -> None:
+    many_posts(tmp_path, 90)
+    file = tmp_path / "me.bank"
+    process = started(tmp_path, file)
+    while process.poll() is None and (not file.exists() or not file.stat().st_size or len(bank_ids(file)) < 50):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "what was done is kept" in said
+    assert 50 <= len(MemoryBank.open(file, scorer=scorer)) < 90
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, made: bytes, scorer: popscore.Scorer) -> None:
+    many_posts(tmp_path, 20)
+    file = tmp_path / "me.bank"
+    file.write_bytes(made)
+    code = """
+import resource, signal, sys
+from popscore.cli.entry import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
+sys.exit(main(["bank", "add", "posts.csv", "--images", "photos", "--no-people", "--bank", "me.bank"]))
+"""
+    env = {**environment(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "me.bank cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert MemoryBank.open(file, scorer=scorer).stored.ids == ["p1", "p2", "p3", "p4"]
