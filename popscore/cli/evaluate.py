@@ -95,7 +95,7 @@ def _bank(options: argparse.Namespace) -> int:
     announce(scorer.model)
     bank = MemoryBank.open(options.bank, scorer=scorer)
     with Progress(of="stretches of time") as progress:
-        found = ablation(bank, scorer.model.spec, on_progress=progress.update)
+        found = ablation(bank, scorer.model, on_progress=progress.update)
     results = [row.to_json() for row in found.rows]
     document = {"model": scorer.model.to_json(), "results": results, "errors": [], **found.to_json()}
     write(json_text(document) if options.json else found.text())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from popscore.errors import BankRefused
 from popscore.metrics import wilson_interval
-from popscore.models.spec import Json, ModelSpec
+from popscore.models.spec import Json, ModelInfo, ModelSpec
 from popscore.personal.bank import MemoryBank
 from popscore.personal.captions import unpacked_captions
 from popscore.personal.learning import Learnt, learn
@@ -83,12 +83,12 @@ class Ablation:
         return head + "".join(rows)
 
 
-def ablation(bank: MemoryBank, spec: ModelSpec, *, on_progress: Callable[[int, int], None] | None = None) -> Ablation:
+def ablation(bank: MemoryBank, model: ModelInfo, *, on_progress: Callable[[int, int], None] | None = None) -> Ablation:
     """Judge each post by those before it, in several ways.
 
     Args:
         bank: only the posts before its `at` count.
-        spec: of its model.
+        model: that made it.
         on_progress: called with how many stretches of time are done, of how many.
 
     Raises:
@@ -105,14 +105,14 @@ def ablation(bank: MemoryBank, spec: ModelSpec, *, on_progress: Callable[[int, i
             "have a past. Add more posts."
         )
     ways = dict(_ways(stored))
-    everything = learn(stored, spec, at_ms=bank.at_ms, retrieval=PAPER, expect=False)
+    everything = learn(stored, model, at_ms=bank.at_ms, retrieval=PAPER, expect=False)
     scores = {name: np.zeros(len(stored.ids)) for name in ways}
     for done, stretch in enumerate(stretches, start=1):
-        before = learn(stored, spec, at_ms=int(stored.times_ms[stretch[0]]), retrieval=PAPER, expect=False)
+        before = learn(stored, model, at_ms=int(stored.times_ms[stretch[0]]), retrieval=PAPER, expect=False)
         for place in stretch.tolist():
             seen = _seen(stored, place)
             for name, way in ways.items():
-                scores[name][place] = way(everything if name == _LEAK else before, seen, stored.ids[place], spec)
+                scores[name][place] = way(everything if name == _LEAK else before, seen, stored.ids[place], model.spec)
         if on_progress:
             on_progress(done, len(stretches))
     rows = [_row(name, found, pairs) for name, found in scores.items()]

@@ -126,7 +126,7 @@ class MemoryBank:
     def __init__(self, keeper: _Keeper, scorer: Scorer, *, added: Added | None = None) -> None:
         """Use `from_posts` or `open`."""
         self._keeper, self.added = keeper, added
-        self._model, self._spec = scorer.model.sha256, scorer.model.spec
+        self._model = scorer.model
         self._at_ms: int | None = None
         self.retrieval = Retrieval()
         self._learnt: Learnt | None = None
@@ -259,10 +259,11 @@ class MemoryBank:
         Raises:
             BankRefused: the bank was made with another model.
         """
-        if scorer.model.sha256 != self._model:
+        if scorer.model.sha256 != self._model.sha256:
+            theirs, ours = self._model, scorer.model
             raise BankRefused(
-                f"{self._keeper.name} was made with the model {self._spec.name} ({self._model[:8]}…), and the one in "
-                f"use is {scorer.model.spec.name} ({scorer.model.sha256[:8]}…). Their numbers cannot be mixed."
+                f"{self._keeper.name} was made with the model {theirs.spec.name} ({theirs.sha256[:8]}…), and the one "
+                f"in use is {ours.spec.name} ({ours.sha256[:8]}…). Their numbers cannot be mixed."
             )
         if self.retrieval.people and self.stored.with_people < len(self.stored.hashes):
             raise BankRefused(
@@ -277,7 +278,7 @@ class MemoryBank:
         with self._lock:
             if self._learnt is None:
                 known = self._keeper.stored(people=self.retrieval.people)
-                self._learnt = learn(known, self._spec, at_ms=self.at_ms, retrieval=self.retrieval)
+                self._learnt = learn(known, self._model, at_ms=self.at_ms, retrieval=self.retrieval)
             return self._learnt
 
     def judge(self, seen: Seen) -> PersonalScore:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from popscore.models.spec import ModelSpec
+from popscore.models.spec import ModelInfo
 from popscore.personal.captions import unpacked_captions
 from popscore.personal.local_score import Floats as Wide
 from popscore.personal.local_score import LocalScores, local_scores
@@ -16,12 +16,13 @@ from popscore.personal.looking import Seen
 from popscore.personal.pose import SURE, likeness
 from popscore.personal.retrieval import Floats, Retrieval, cosines, nearest, psi
 from popscore.personal.stored import Stored
-from popscore.personal.taste import Taste, learn_from_ratings
+from popscore.personal.taste import Taste, learn_from_ratings, standardised
+from popscore.personal.taste_prior import learnt_prior
 from popscore.results import Neighbour, PersonalScore
 
-# Parts in which the posts are left out by turns, to see what the personal score of an unknown post is worth.
-_FOLDS = 5
-_LEAST_FOR_FOLDS = 4
+MOST_TAUGHT = 1000
+"""Posts that are learnt from, the newest ones: time grows with their cube, and 1,000 take half a second."""
+_LEAST_FOR_LIKES = 4
 # Posts at which half of what was found counts: of expected likes, of which a few posts tell little.
 _SHRINK_POSTS = 10.0
 _MOST_RATIO = 8.0
@@ -51,6 +52,11 @@ class Learnt:
     _backgrounds: Floats
     _poses: Floats
     _captions: npt.NDArray[np.uint8]
+
+    @property
+    def dimensions(self) -> int | None:
+        """Of the embedding; None where nothing was learnt."""
+        return self._pictures.shape[1] if len(self.ids) else None
 
     def judge(self, seen: Seen) -> PersonalScore:
         """What the posts say about a picture."""
@@ -101,26 +107,37 @@ class Learnt:
         return unpacked_captions(self._captions)
 
 
-def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval, expect: bool = True) -> Learnt:
+def learn(stored: Stored, model: ModelInfo, *, at_ms: int, retrieval: Retrieval, expect: bool = True) -> Learnt:
     """Learn from the posts before a time.
 
     Args:
         stored: all posts.
-        spec: of the general model, for its scale.
+        model: the general model, for its scale and for what is known of tastes on its embedding.
         at_ms: posts from then on do not count, nor do their likes in the local scores of those before.
         retrieval: how posts are found that are like a picture.
-        expect: find out how likes go with the score too; without it the expected ratio is 1, and the work a sixth.
+        expect: find out how likes go with the score too; without it the expected ratio is 1.
     """
+    spec = model.spec
     past = np.flatnonzero((stored.times_ms < at_ms) & (stored.likes >= 0))
     local = local_scores(stored.times_ms[past], stored.likes[past])
     pictures = stored.pictures[past]
     embeddings, general = stored.embeddings[pictures], stored.scores[pictures]
     # A post that stands alone in its month says nothing about how it did; one beside another says half.
-    weights = local.others / (local.others + 1.0)
-    taught = np.flatnonzero(local.others > 0)
-    taste = _taste(embeddings, general, local, weights, taught, spec)
-    asked = taught if expect else taught[:0]
-    slope, usual = _likes_for_score(embeddings, general, local, weights, asked, spec)
+    taught = np.flatnonzero(local.others > 0)[-MOST_TAUGHT:]
+    weights = local.others[taught] / (local.others[taught] + 1.0)
+    ratings = local.ratings[taught]
+    taste = learn_from_ratings(
+        embeddings[taught],
+        general[taught],
+        ratings,
+        reference_mean=spec.reference_mean,
+        reference_std=spec.reference_std,
+        weights=weights,
+        prior=learnt_prior(model.sha256),
+    )
+    slope, usual = 0.0, spec.reference_mean
+    if expect and len(taught) >= _LEAST_FOR_LIKES:
+        slope, usual = _likes_for_score(_left_out(taste, general[taught], ratings, weights), ratings, weights)
     return Learnt(
         taste=taste,
         retrieval=retrieval,
@@ -136,51 +153,31 @@ def learn(stored: Stored, spec: ModelSpec, *, at_ms: int, retrieval: Retrieval, 
     )
 
 
-def _taste(
-    embeddings: Floats,
-    general: Wide,
-    local: LocalScores,
-    weights: Wide,
-    places: npt.NDArray[np.int64],
-    spec: ModelSpec,
-) -> Taste:
-    return learn_from_ratings(
-        embeddings[places],
-        general[places],
-        local.ratings[places],
-        reference_mean=spec.reference_mean,
-        reference_std=spec.reference_std,
-        weights=weights[places],
-    )
+def _left_out(taste: Taste, general: Wide, ratings: Wide, weights: Wide) -> Wide:
+    """(M,) the personal score of each post as it would be, had that post not been there.
+
+    Of a Gaussian process that is known without learning anew: Rasmussen & Williams 2006, equation 5.12.
+    """
+    if taste.prior is None or taste.known is None:
+        return general
+    agreement = (general - taste.reference_mean) / taste.reference_std
+    apart = standardised(ratings, weights) - taste.prior.slope * agreement
+    opinion = apart - taste.pull / np.diag(taste.told)
+    return np.asarray(general + taste.reference_std / taste.prior.slope * opinion, np.float64)
 
 
-def _likes_for_score(
-    embeddings: Floats,
-    general: Wide,
-    local: LocalScores,
-    weights: Wide,
-    taught: npt.NDArray[np.int64],
-    spec: ModelSpec,
-) -> tuple[float, float]:
-    """How likes go with the personal score, found on posts that it did not know: parts of the time left out by turns.
+def _likes_for_score(scores: Wide, ratings: Wide, weights: Wide) -> tuple[float, float]:
+    """How likes go with the personal score, on posts that it did not know.
 
     Returns:
         The slope of log2 of the local score, at least 0, and the score at which likes are as usual.
     """
-    if len(taught) < _LEAST_FOR_FOLDS:
-        return 0.0, float(general.mean()) if len(general) else spec.reference_mean
-    scores = np.zeros(len(taught))
-    for part in np.array_split(np.arange(len(taught)), min(_FOLDS, len(taught))):
-        rest = np.delete(taught, part)
-        taste = _taste(embeddings, general, local, weights, rest, spec)
-        scores[part] = taste.predict(embeddings[taught[part]], general[taught[part]]).scores
-    weight, wish = weights[taught], local.ratings[taught]
-    usual = float(np.average(scores, weights=weight))
+    usual, middle = (float(np.average(values, weights=weights)) for values in (scores, ratings))
     apart = scores - usual
+    spread = float(weights @ apart**2)
     # With few posts nearer to no slope at all, as if there were ten more that say so.
-    spread = float(weight @ apart**2)
-    shrink = len(taught) / (len(taught) + _SHRINK_POSTS)
-    slope = shrink * float(weight @ (apart * (wish - np.average(wish, weights=weight)))) / max(spread, 1e-9)
+    shrink = len(scores) / (len(scores) + _SHRINK_POSTS)
+    slope = shrink * float(weights @ (apart * (ratings - middle))) / max(spread, 1e-9)
     return max(0.0, slope), usual
 
 

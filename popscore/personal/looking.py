@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from popscore.errors import BankRefused
+from popscore.errors import BankRefused, ScoringFailed
 from popscore.models.session import Prediction
 from popscore.personal.background import without_people
 from popscore.personal.pose import pose_of
@@ -68,6 +68,49 @@ def _side(scorer: Scorer, pixels: Image.Image) -> tuple[int, int]:
     least = max(scorer.model.spec.input_size)
     factor = min(1.0, least / min(pixels.size))
     return max(1, round(pixels.width * factor)), max(1, round(pixels.height * factor))
+
+
+Plain = tuple[float, bytes, bytes | None, bytes | None]
+"""What is seen, in plain values that a worker may send: score, embedding, background and pose as bytes."""
+
+
+def look_at_picture(scorer: Scorer, prediction: Prediction, pixels: Image.Image) -> Plain:
+    """A `scoring.scorer.Look` without people."""
+    return _plain(see(scorer, pixels, people=False, prediction=prediction))
+
+
+def look_for_people(scorer: Scorer, prediction: Prediction, pixels: Image.Image) -> Plain:
+    """A `scoring.scorer.Look` with people."""
+    return _plain(see(scorer, pixels, people=True, prediction=prediction))
+
+
+def _plain(seen: Seen) -> Plain:
+    background, pose = (None if one is None else one.tobytes() for one in (seen.background, seen.pose))
+    return seen.score, seen.embedding.tobytes(), background, pose
+
+
+def from_plain(plain: Plain, dimensions: int | None) -> Seen:
+    """What a look has answered; a worker that reads files from outside is not trusted.
+
+    Args:
+        plain: the answer.
+        dimensions: of the embedding; None where it does not matter.
+
+    Raises:
+        ScoringFailed: it is nothing of that kind.
+    """
+    try:
+        score, *cells = plain
+        embedding, background, pose = (None if cell is None else np.frombuffer(cell, np.float32) for cell in cells)
+        right = embedding is not None and (dimensions is None or len(embedding) == dimensions)
+        right = right and all(one is None or bool(np.isfinite(one).all()) for one in (embedding, background, pose))
+        right = right and (background is None or len(background) == len(embedding if embedding is not None else ()))
+        pose = None if pose is None else pose.reshape(KEYPOINTS, 3)
+        if embedding is None or not right:
+            raise ValueError
+        return Seen(score=float(score), embedding=embedding, background=background, pose=pose)
+    except (TypeError, ValueError):
+        raise ScoringFailed("What was seen in the photo is of no use. Try again.") from None
 
 
 def no_embedding(scorer: Scorer) -> BankRefused:

@@ -241,22 +241,40 @@ class Scorer:
     def content(self, photo: NamedPhoto) -> Content:
         """Find out all there is about the content of a photo. Errors as `score`."""
         decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
-        seen = self.predict(decoded.pixels, embedding=self.is_personal)
-        signature = similarity.signature(decoded.pixels)
-        return Content(
-            seen.score,
-            decoded.width,
-            decoded.height,
-            signature,
-            decoded.taken_s,
-            fault(decoded.pixels),
-            self.personal(seen, decoded.pixels),
-        )
+        return _content(decoded, self.predict(decoded.pixels))
+
+    def content_with(
+        self,
+        photo: NamedPhoto,
+        look: "Callable[[Scorer, Prediction, Image.Image], Found]",
+        *,
+        hurry: bool = False,  # noqa: ARG002  nobody else waits here
+    ) -> tuple[Content, Found]:
+        """As `content`, and have something else found out of the same pixels and the same run of the model.
+
+        Args:
+            photo: with its name.
+            look: a function of a module, so that a worker knows it too; gets the scorer, what the model says with the
+                embedding, and the pixels. What it returns is made of plain values.
+            hurry: somebody waits for this one photo.
+        """
+        decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
+        seen = self.predict(decoded.pixels, embedding=True)
+        return _content(decoded, seen), look(self, seen, decoded.pixels)
 
     def _candidate(self, name: str, content: Content) -> Candidate:
         size = content.width, content.height
         photo = scored_photo(name, content.score, size, self._spec, content.warning, content.personal)
         return Candidate(photo, content.signature, content.taken_s)
+
+
+Look = Callable[[Scorer, Prediction, Image.Image], Found]
+"""Finds something out about a picture that was scored, see `Scorer.content_with`."""
+
+
+def _content(decoded: decode.Photo, seen: Prediction) -> Content:
+    signature = similarity.signature(decoded.pixels)
+    return Content(seen.score, decoded.width, decoded.height, signature, decoded.taken_s, fault(decoded.pixels))
 
 
 def load_scorer(settings: Settings | None = None, *, exact: bool = False) -> Scorer:

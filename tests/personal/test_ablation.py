@@ -3,10 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from simulated_posts import START_MS, simulated
+from simulated_posts import MODEL, START_MS, simulated
 
 from popscore.errors import BankRefused
-from popscore.models.spec import I2PA_SPEC
 from popscore.personal.ablation import Ablation, ablation
 from popscore.personal.local_score import DAY_MS
 
@@ -14,7 +13,7 @@ from popscore.personal.local_score import DAY_MS
 def table(posts: int, **options: float) -> Ablation:
     stored = simulated(posts, **options).stored  # type: ignore[arg-type]
     bank = SimpleNamespace(stored=stored, at_ms=START_MS + 10_000 * DAY_MS)
-    return ablation(bank, I2PA_SPEC)  # type: ignore[arg-type]
+    return ablation(bank, MODEL)  # type: ignore[arg-type]
 
 
 def test_all_ways_judge_the_same_pairs_and_the_past_helps() -> None:
@@ -32,7 +31,7 @@ def test_all_ways_judge_the_same_pairs_and_the_past_helps() -> None:
 def test_without_poses_their_rows_are_left_out() -> None:
     stored = simulated(60, days=1.0).stored
     bank = SimpleNamespace(stored=stored.__class__(**{**stored.__dict__, "with_people": 0}), at_ms=2**50)
-    names = [row.name for row in ablation(bank, I2PA_SPEC).rows]  # type: ignore[arg-type]
+    names = [row.name for row in ablation(bank, MODEL).rows]  # type: ignore[arg-type]
     assert names == [
         "general model",
         "general and learnt taste (what --bank gives)",

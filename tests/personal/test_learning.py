@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from simulated_posts import START_MS, Simulated, simulated
+from simulated_posts import MODEL, START_MS, Simulated, simulated
 
-from popscore.models.spec import I2PA_SPEC
 from popscore.personal.learning import Learnt, learn
 from popscore.personal.local_score import DAY_MS
 from popscore.personal.looking import Seen
@@ -14,7 +13,7 @@ END_MS = START_MS + 10_000 * DAY_MS
 
 
 def learnt(found: Simulated, *, at_ms: int = END_MS) -> Learnt:
-    return learn(found.stored, I2PA_SPEC, at_ms=at_ms, retrieval=Retrieval())
+    return learn(found.stored, MODEL, at_ms=at_ms, retrieval=Retrieval())
 
 
 def order(found: Simulated, places: range, know: Learnt) -> tuple[float, float]:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from popscore.models.spec import I2PA_SPEC, ModelInfo
 from popscore.personal.captions import BUCKETS
 from popscore.personal.local_score import DAY_MS
 from popscore.personal.stored import Stored
 
+MODEL = ModelInfo(spec=I2PA_SPEC, source="file", sha256="0" * 64)
 START_MS = 1_600_000_000_000
 
 
