@@ -15,7 +15,7 @@ import numpy as np
 from popscore.cpus import usable_cpus
 from popscore.errors import BankRefused, PopscoreError
 from popscore.foreign_text import shortened
-from popscore.models.spec import Json
+from popscore.models.spec import Json, ModelInfo
 from popscore.personal.bank_file import transaction
 from popscore.personal.captions import packed_caption
 from popscore.personal.history import Find, History, Post
@@ -215,6 +215,22 @@ def add_posts(
         remarks=remarks,
         stopped=stopped,
     )
+
+
+def add_choices(
+    connection: sqlite3.Connection, pictures: Sequence[Seen], choices: Sequence[tuple[int, int]], model: ModelInfo
+) -> None:
+    """Put choices between pictures into a bank, see `MemoryBank.with_choices`."""
+    keys = [hashlib.sha256(packed(one.embedding)).digest() for one in pictures]
+    rows = [(key, model.sha256, *_cells(one, one.pose is not None)) for key, one in zip(keys, pictures, strict=True)]
+    with transaction(connection):
+        if pictures:
+            dimensions = len(pictures[0].embedding)
+            about = (model.sha256, model.spec.name, dimensions)
+            connection.execute("INSERT OR IGNORE INTO models VALUES (?, ?, ?)", about)
+        connection.executemany("INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        pairs = [(keys[won], keys[lost]) for won, lost in choices]
+        connection.executemany("INSERT INTO choices (winner, loser) VALUES (?, ?)", pairs)
 
 
 def check_model(connection: sqlite3.Connection, scorer: Scorer, *, again: bool = False) -> None:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from popscore.errors import BankRefused, InvalidSetting
 from popscore.files.atomic import replacing
 from popscore.foreign_text import shortened
 from popscore.personal import bank_file
-from popscore.personal.adding import Added, add_posts, check_model
+from popscore.personal.adding import Added, add_choices, add_posts, check_model
 from popscore.personal.export_zip import open_export
 from popscore.personal.history import Find, History, folder_of, read_table, with_likes
 from popscore.personal.learning import Learnt, learn
@@ -199,6 +199,28 @@ class MemoryBank:
             post_table(on_disk, name)
             keeper = _Keeper(path, name, scorer.model.sha256, counts=counted(on_disk, scorer.model.sha256))
         return cls(keeper, scorer)
+
+    @classmethod
+    def empty(cls, *, scorer: Scorer | None = None) -> MemoryBank:
+        """A bank without posts, for choices alone, see `with_choices`."""
+        scorer = scorer or load_scorer()
+        return cls(_Keeper(bank_file.in_memory(), "the bank", scorer.model.sha256), scorer)
+
+    def with_choices(self, pictures: Sequence[Seen], choices: Sequence[tuple[int, int]]) -> MemoryBank:
+        """The same bank, which also knows which of two pictures a person chose; in memory, see `save`.
+
+        Args:
+            pictures: as `looking.see` or `looking.from_plain` gives them; they are known by what was seen in them.
+            choices: places of the picture that was chosen and of the other one, in the order of the choices.
+
+        Raises:
+            ValueError: a choice between pictures that are not there.
+        """
+        if not all(0 <= place < len(pictures) for pair in choices for place in pair):
+            raise ValueError("a choice between pictures that are not there")
+        connection = bank_file.in_memory(self.to_bytes())
+        add_choices(connection, pictures, choices, self._model)
+        return self._other(_keeper=_Keeper(connection, self._keeper.name, self._model.sha256))
 
     def save(self, file: Path_) -> None:
         """Write the bank into a file, whole or not at all.

@@ -181,10 +181,12 @@ def copied(connection: sqlite3.Connection) -> bytes:
     return connection.serialize()
 
 
-def in_memory() -> sqlite3.Connection:
-    """An empty bank that is no file yet."""
+def in_memory(content: bytes | None = None) -> sqlite3.Connection:
+    """A bank that is no file yet: an empty one, or one with the content of a file that was checked."""
     connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-    prepare(connection, make=True)
+    if content is not None:
+        connection.deserialize(content)
+    prepare(connection, make=content is None)
     return connection
 
 

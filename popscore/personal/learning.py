@@ -16,7 +16,7 @@ from popscore.personal.looking import Seen
 from popscore.personal.pose import SURE, likeness
 from popscore.personal.retrieval import Floats, Retrieval, cosines, nearest, psi
 from popscore.personal.stored import Stored
-from popscore.personal.taste import Taste, learn_from_ratings, standardised
+from popscore.personal.taste import Taste, learn_from_choices, learn_from_ratings, standardised
 from popscore.personal.taste_prior import learnt_prior
 from popscore.results import Neighbour, PersonalScore
 
@@ -34,6 +34,7 @@ class Learnt:
 
     Attributes:
         taste: how their likes differ from the general score.
+        chosen: how the person's own choices differ from that; None where there are none.
         retrieval: how posts are found that are like a picture.
         ids, local: (M,) of the posts, see `local_scores`.
         noise: of the personal score, see `ModelSpec.noise`.
@@ -42,6 +43,7 @@ class Learnt:
     """
 
     taste: Taste
+    chosen: Taste | None
     retrieval: Retrieval
     ids: tuple[str, ...]
     local: LocalScores
@@ -56,23 +58,31 @@ class Learnt:
     @property
     def dimensions(self) -> int | None:
         """Of the embedding; None where nothing was learnt."""
-        return self._pictures.shape[1] if len(self.ids) else None
+        return self._pictures.shape[1] or None
 
     def judge(self, seen: Seen) -> PersonalScore:
         """What the posts say about a picture."""
-        found = self.taste.predict(seen.embedding[np.newaxis], np.array([seen.score]))
-        score = float(found.scores[0])
+        score, support = self._judged(seen)
         ratio = 2 ** (self.slope * (score - self.usual)) if len(self.ids) else 1.0
         return PersonalScore(
             score=score,
             expected_ratio=float(np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO)),
-            support=float(found.support[0]),
+            support=support,
             neighbours=self.neighbours(seen),
         )
 
     def score(self, seen: Seen) -> float:
         """The personal score of a picture alone."""
-        return float(self.taste.predict(seen.embedding[np.newaxis], np.array([seen.score])).scores[0])
+        return self._judged(seen)[0]
+
+    def _judged(self, seen: Seen) -> tuple[float, float]:
+        """The personal score and its support: what the choices add to what the posts have added."""
+        embedding = seen.embedding[np.newaxis]
+        by_posts = self.taste.predict(embedding, np.array([seen.score]))
+        if self.chosen is None:
+            return float(by_posts.scores[0]), float(by_posts.support[0])
+        both = self.chosen.predict(embedding, by_posts.scores)
+        return float(both.scores[0]), float(1 - (1 - by_posts.support[0]) * (1 - both.support[0]))
 
     def neighbours(self, seen: Seen) -> tuple[Neighbour, ...]:
         """The K posts that are most like a picture."""
@@ -140,6 +150,7 @@ def learn(stored: Stored, model: ModelInfo, *, at_ms: int, retrieval: Retrieval,
         slope, usual = _likes_for_score(_left_out(taste, general[taught], ratings, weights), ratings, weights)
     return Learnt(
         taste=taste,
+        chosen=_by_choices(stored, taste, model),
         retrieval=retrieval,
         ids=tuple(stored.ids[place] for place in past.tolist()),
         local=local,
@@ -150,6 +161,23 @@ def learn(stored: Stored, model: ModelInfo, *, at_ms: int, retrieval: Retrieval,
         _backgrounds=_unit(stored.backgrounds[pictures]) if retrieval.background > 0 else embeddings,
         _poses=stored.poses[pictures],
         _captions=stored.captions[past],
+    )
+
+
+def _by_choices(stored: Stored, taste: Taste, model: ModelInfo) -> Taste | None:
+    """What the person's choices between pictures say beyond the posts; they are not bound to a time."""
+    if not len(stored.choices):
+        return None
+    embeddings = stored.embeddings[stored.choices[:, 0]], stored.embeddings[stored.choices[:, 1]]
+    scores = stored.scores[stored.choices[:, 0]], stored.scores[stored.choices[:, 1]]
+    won, lost = (taste.predict(seen, general).scores for seen, general in zip(embeddings, scores, strict=True))
+    return learn_from_choices(
+        *embeddings,
+        won,
+        lost,
+        reference_mean=model.spec.reference_mean,
+        reference_std=model.spec.reference_std,
+        prior=learnt_prior(model.sha256),
     )
 
 

@@ -43,6 +43,7 @@ class Stored:
         backgrounds: (P, C) without the people; as `embeddings` where nobody is there, or where they were not asked for.
         poses: (P, 17, 3), confidence 0 where nobody is there, or where they were not asked for.
         captions: (M, 1024) of bytes; zeros where there is no text.
+        choices: (C, 2) places of pictures, in the order of the choices: the one that was chosen, and the other.
         unseen: posts that this model has not looked at.
         with_people: pictures in which people were looked for.
     """
@@ -57,6 +58,7 @@ class Stored:
     backgrounds: Floats
     poses: Floats
     captions: npt.NDArray[np.uint8]
+    choices: Ints
     unseen: int
     with_people: int
 
@@ -117,9 +119,18 @@ def stored(connection: sqlite3.Connection, model: str, name: str, *, people: boo
         backgrounds=backgrounds,
         poses=poses,
         captions=captions,
+        choices=np.array(_choices(connection, number_of), np.int64).reshape(-1, 2),
         unseen=len(ids) - len(known),
         with_people=with_people,
     )
+
+
+def _choices(connection: sqlite3.Connection, number_of: dict[bytes, int]) -> list[tuple[int, int]]:
+    """Those between pictures that the model has looked at, the last `MOST_POSTS`."""
+    rows = connection.execute(
+        "SELECT winner, loser FROM choices ORDER BY number DESC LIMIT ?", (MOST_POSTS,)
+    ).fetchall()
+    return [(number_of[won], number_of[lost]) for won, lost in reversed(rows) if won in number_of and lost in number_of]
 
 
 def post_table(connection: sqlite3.Connection, name: str) -> tuple[list[str], Ints, Ints]:

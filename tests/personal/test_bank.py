@@ -315,3 +315,52 @@ def test_a_target_that_is_a_folder_or_a_photo_is_refused(
         add_to_file(photo, source(folder), scorer=scorer)
     with pytest.raises(ExportFailed, match="no folder"):
         add_to_file(tmp_path / "no" / "me.bank", source(folder), scorer=scorer)
+
+
+# --- choices ----------------------------------------------------------------------------------------
+
+
+def test_choices_are_learnt_from_saved_and_loaded(
+    tmp_path: Path, scorer: popscore.Scorer, photos: dict[str, Path]
+) -> None:
+    from popscore.personal.keeping import bank_state
+    from popscore.personal.looking import see
+    from popscore.photos.decode import read_photo
+
+    names = list(photos)
+    seen = [see(scorer, read_photo(photos[name], at_least=scorer.at_least).pixels, people=False) for name in names]
+    worst = min(range(4), key=lambda place: seen[place].score)
+    choices = [(worst, place) for place in range(4) if place != worst]
+    empty = MemoryBank.empty(scorer=scorer)
+    assert empty.scorer(scorer).score(photos[names[worst]]).personal_score == pytest.approx(seen[worst].score, abs=1e-5)
+    bank = empty.with_choices(seen, choices)
+    scored = bank.scorer(scorer).score(photos[names[worst]])
+    assert scored.personal is not None
+    assert scored.personal.score > scored.score
+    assert 0 < scored.personal.support < 1
+    assert (scored.personal.expected_ratio, scored.personal.neighbours) == (1, ())
+    bank.save(tmp_path / "me.bank")
+    again = MemoryBank.open(tmp_path / "me.bank", scorer=scorer)
+    assert again.scorer(scorer).score(photos[names[worst]]) == scored
+    assert bank_state(str(tmp_path / "me.bank")).choices == 3
+    more = again.with_choices(seen, choices)
+    more.save(tmp_path / "me.bank")
+    assert bank_state(str(tmp_path / "me.bank")).choices == 6
+    with pytest.raises(ValueError, match="not there"):
+        bank.with_choices(seen, [(0, 9)])
+
+
+def test_choices_go_on_from_the_posts(bank: MemoryBank, scorer: popscore.Scorer, photos: dict[str, Path]) -> None:
+    from popscore.personal.looking import see
+    from popscore.photos.decode import read_photo
+
+    cat, coffee = (
+        see(scorer, read_photo(photos[name], at_least=scorer.at_least).pixels, people=False)
+        for name in ("cat", "coffee")
+    )
+    both = bank.with_choices([cat, coffee], [(1, 0)])
+    before, after = bank.judge(coffee), both.judge(coffee)
+    assert after.score > before.score
+    assert after.support > before.support
+    assert after.neighbours == before.neighbours
+    assert len(both) == 4

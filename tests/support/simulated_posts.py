@@ -68,6 +68,7 @@ def simulated(
             backgrounds=embeddings,
             poses=np.zeros((posts, 17, 3), np.float32),
             captions=np.zeros((posts, BUCKETS), np.uint8),
+            choices=np.zeros((0, 2), np.int64),
             unseen=0,
             with_people=posts,
         ),
