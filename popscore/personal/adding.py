@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ from popscore.models.spec import Json, ModelInfo
 from popscore.personal.bank_file import transaction
 from popscore.personal.captions import packed_caption
 from popscore.personal.history import Find, History, Post
-from popscore.personal.looking import Floats, Seen, see
+from popscore.personal.looking import Floats, Seen, no_embedding, see
 from popscore.photos import decode, previews
 from popscore.photos.sources import NamedPhoto, read_bytes
 from popscore.posts.posts import RowError
@@ -237,8 +238,10 @@ def check_model(connection: sqlite3.Connection, scorer: Scorer, *, again: bool =
     """Refuse a bank that only other models have looked at: numbers of two models cannot be compared.
 
     Raises:
-        BankRefused: it is one, and the next step is in the message.
+        BankRefused: it is one, or the model gives no embedding; the next step is in the message.
     """
+    if not scorer.has_embedding:
+        raise no_embedding(scorer)
     models = connection.execute("SELECT sha256, name FROM models").fetchall()
     if models and not again and scorer.model.sha256 not in {sha256 for sha256, _ in models}:
         theirs, ours = shortened(str(models[0][1])), scorer.model
@@ -318,6 +321,9 @@ def _remarks(work: _Work, history: History) -> Iterator[str]:
         yield f"{history.duplicates} rows were left out, because their id was there before."
     if history.videos:
         yield f"{history.videos} posts were left out, because they have no photo: videos."
+    future = sum(post.time_ms > time.time() * 1000 for post in history.posts)
+    if future:
+        yield f"{future} posts lie in the future. They do not count before their time."
     by_picture: dict[bytes, list[str]] = {}
     for post in history.posts:
         row = work.posts.get(post.id)

@@ -20,7 +20,7 @@ from popscore.personal.adding import Added, add_choices, add_posts, check_model
 from popscore.personal.export_zip import open_export
 from popscore.personal.history import Find, History, folder_of, read_table, with_likes
 from popscore.personal.learning import Learnt, learn
-from popscore.personal.looking import Seen
+from popscore.personal.looking import Seen, no_embedding
 from popscore.personal.retrieval import Retrieval
 from popscore.personal.scorer import PersonalScorer
 from popscore.personal.stored import Stored, counted, post_table, stored
@@ -329,6 +329,8 @@ def add_to_file(
         UnreadableTable, ParquetMissing, NoPhotosFound, InvalidSetting: the posts cannot be read.
     """
     scorer, path = scorer or load_scorer(), Path(file)
+    if not scorer.has_embedding:
+        raise no_embedding(scorer)
     with (
         source.opened(max_bytes=scorer.limits.max_bytes) as (history, find),
         closing(bank_file.connect(path, write=True)) as connection,

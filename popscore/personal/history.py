@@ -141,6 +141,9 @@ def read_table(
     if not history.posts:
         first = f" The first reason: {history.errors[0].message}" if history.errors else ""
         raise UnreadableTable(f"{table.name} has no post that can be used. Check the columns and --user.{first}")
+    hidden = sum(post.likes is None for post in history.posts)
+    if hidden and "likes" in found:
+        history.remarks.append(f"The likes of {hidden} posts are hidden or missing: nothing is learnt from them.")
     if "likes" not in found:
         history.remarks.append(
             f"{table.name} has no column likes, so nothing can be learnt from it: --column likes=NAME"

@@ -114,6 +114,11 @@ class Scorer:
         """The model itself can say where in a picture its score comes from."""
         return self._session.has_map
 
+    @property
+    def has_embedding(self) -> bool:
+        """The model can say what it sees in a picture, so that pictures can be compared."""
+        return self._session.has_embedding
+
     def predict(
         self, pixels: Image.Image, *, box: Box | None = None, activation_map: bool = False, embedding: bool = False
     ) -> Prediction:

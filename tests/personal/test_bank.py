@@ -184,6 +184,8 @@ def test_odd_posts(tmp_path: Path, photos: dict[str, Path], scorer: popscore.Sco
     assert bank.added is not None
     assert {error.file for error in bank.added.errors} == {"nowhere.jpg", "broken.jpg"}
     assert bank.added.hidden == 1
+    assert "1 posts lie in the future. They do not count before their time." in bank.added.remarks
+    assert "The likes of 1 posts are hidden or missing: nothing is learnt from them." in bank.added.remarks
     assert any("same picture is there under 3 ids: p1, future, same" in remark for remark in bank.added.remarks)
     scored = bank.scorer(scorer).score(photos["cat"])
     assert scored.personal is not None
@@ -270,6 +272,9 @@ def test_a_model_without_an_embedding_is_refused(tmp_path: Path, folder: Path, t
     other = popscore.load_scorer(popscore.Settings(model_path=tiny_model))
     with pytest.raises(BankRefused, match="no embedding"):
         add_to_file(tmp_path / "me.bank", source(folder), scorer=other)
+    assert not (tmp_path / "me.bank").exists()
+    with pytest.raises(BankRefused, match="no embedding"):
+        MemoryBank.from_posts(folder / "posts.csv", images=folder / "photos", scorer=other)
 
 
 def test_a_bank_of_another_model_is_never_mixed(
