@@ -82,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     import popscore
-    from popscore.personal.bank import Source, add_to_file
+    from popscore.personal.bank import add_to_file
+    from popscore.personal.source import Source
 
     source = Source(
         posts=options.posts,

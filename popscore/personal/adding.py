@@ -32,6 +32,8 @@ _AT_ONCE = 50
 _AHEAD = 2
 # Longer side of a preview, in pixels: 4 KB.
 PREVIEW_SIDE = 128
+MOST_PREVIEW_BYTES = 100_000
+"""Of a preview that is given out; those that popscore makes have a tenth of it at most."""
 # Posts of one picture that are named.
 _TOLD = 5
 

@@ -3,114 +3,30 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from popscore.errors import BankRefused, InvalidSetting
+from popscore.errors import BankRefused
 from popscore.files.atomic import replacing
+from popscore.files.kinds import photo_kind
 from popscore.foreign_text import shortened
 from popscore.personal import bank_file
-from popscore.personal.adding import Added, add_choices, add_posts, check_model
-from popscore.personal.export_zip import open_export
-from popscore.personal.history import Find, History, folder_of, read_table, with_likes
+from popscore.personal.adding import MOST_PREVIEW_BYTES, Added, add_choices, add_posts, check_model
+from popscore.personal.keeper import Keeper
 from popscore.personal.learning import Learnt, learn
 from popscore.personal.looking import Seen, no_embedding
 from popscore.personal.retrieval import Retrieval
 from popscore.personal.scorer import PersonalScorer
-from popscore.personal.stored import Stored, counted, post_table, stored
+from popscore.personal.source import FilePath, Source
+from popscore.personal.stored import Stored, counted, post_table
 from popscore.results import PersonalScore
 from popscore.scoring.scorer import Scorer, load_scorer
 
-Path_ = str | os.PathLike[str]
 Progress = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where a person's posts are.
-
-    Attributes:
-        posts: a table, or an Instagram data export as a ZIP.
-        images: the folder with the photos that a table names.
-        columns, encoding, user: as in `popscore.personal.history.read_table`.
-        likes: a table that gives likes to posts that have none, see `history.with_likes`.
-    """
-
-    posts: Path_
-    images: Path_ | None = None
-    columns: Mapping[str, str] | None = None
-    encoding: str | None = None
-    user: str | None = None
-    likes: Path_ | None = None
-
-    @contextmanager
-    def opened(self, *, max_bytes: int) -> Iterator[tuple[History, Find]]:
-        """The posts, and where their pictures are.
-
-        Raises:
-            UnreadableTable, ParquetMissing, NoPhotosFound: something cannot be read.
-            InvalidSetting: a table without a folder.
-        """
-        if Path(self.posts).suffix.lower() == ".zip":
-            with open_export(self.posts, max_bytes=max_bytes) as (history, find):
-                yield self._with_likes(history), find
-            return
-        history = read_table(self.posts, columns=self.columns, encoding=self.encoding, user=self.user)
-        if self.images is None:
-            name = shortened(Path(self.posts).name)
-            raise InvalidSetting(f"{name} names photos, but not where they are. Name their folder: --images DIR")
-        with folder_of(self.images) as find:
-            yield self._with_likes(history), find
-
-    def _with_likes(self, history: History) -> History:
-        return history if self.likes is None else with_likes(history, self.likes, columns=self.columns)
-
-
-class _Keeper:
-    """Where the posts are, read when they are first needed; banks on the same posts share it.
-
-    Args:
-        place: a file, or a bank that is none yet.
-        name: for messages.
-        model: SHA-256 of the model whose numbers are wanted.
-        counts: see `stored.counted`.
-    """
-
-    def __init__(
-        self, place: Path | sqlite3.Connection, name: str, model: str, counts: tuple[int, int] | None = None
-    ) -> None:
-        self._place, self.name, self._model = place, name, model
-        self._stored: dict[bool, Stored] = {}
-        self._lock = threading.RLock()
-        if counts is None:
-            with self.connected() as connection:
-                counts = counted(connection, model)
-        self.counts = counts
-
-    @contextmanager
-    def connected(self) -> Iterator[sqlite3.Connection]:
-        """The open bank. Raises BankRefused."""
-        with self._lock, bank_file.refusals(self.name):
-            if isinstance(self._place, Path):
-                with closing(bank_file.connect(self._place, write=False)) as on_disk:
-                    yield on_disk
-            else:
-                yield self._place
-
-    def stored(self, *, people: bool) -> Stored:
-        """What is there; poses and backgrounds only where they are wanted. Raises BankRefused."""
-        with self._lock:
-            found = self._stored.get(True) or self._stored.get(people)
-            if found is None:
-                with self.connected() as connection:
-                    found = self._stored[people] = stored(connection, self._model, self.name, people=people)
-            return found
 
 
 class MemoryBank:
@@ -123,7 +39,7 @@ class MemoryBank:
         retrieval: how posts are found that are like a photo.
     """
 
-    def __init__(self, keeper: _Keeper, scorer: Scorer, *, added: Added | None = None) -> None:
+    def __init__(self, keeper: Keeper, scorer: Scorer, *, added: Added | None = None) -> None:
         """Use `from_posts` or `open`."""
         self._keeper, self.added = keeper, added
         self._model = scorer.model
@@ -135,14 +51,14 @@ class MemoryBank:
     @classmethod
     def from_posts(
         cls,
-        posts: Path_,
+        posts: FilePath,
         *,
-        images: Path_ | None = None,
+        images: FilePath | None = None,
         scorer: Scorer | None = None,
         columns: Mapping[str, str] | None = None,
         encoding: str | None = None,
         user: str | None = None,
-        likes: Path_ | None = None,
+        likes: FilePath | None = None,
         people: bool = True,
         previews: bool = False,
         on_progress: Progress | None = None,
@@ -179,10 +95,10 @@ class MemoryBank:
                 on_progress=on_progress,
                 cancelled=cancelled,
             )
-        return cls(_Keeper(connection, "the bank", scorer.model.sha256), scorer, added=added)
+        return cls(Keeper(connection, "the bank", scorer.model.sha256), scorer, added=added)
 
     @classmethod
-    def open(cls, file: Path_, *, scorer: Scorer | None = None) -> MemoryBank:
+    def open(cls, file: FilePath, *, scorer: Scorer | None = None) -> MemoryBank:
         """Open a bank that was saved, whoever made it. What was seen is read, and checked, when it is first needed.
 
         Args:
@@ -197,14 +113,14 @@ class MemoryBank:
         with closing(bank_file.connect(path, write=False)) as on_disk, bank_file.refusals(name):
             check_model(on_disk, scorer)
             post_table(on_disk, name)
-            keeper = _Keeper(path, name, scorer.model.sha256, counts=counted(on_disk, scorer.model.sha256))
+            keeper = Keeper(path, name, scorer.model.sha256, counts=counted(on_disk, scorer.model.sha256))
         return cls(keeper, scorer)
 
     @classmethod
     def empty(cls, *, scorer: Scorer | None = None) -> MemoryBank:
         """A bank without posts, for choices alone, see `with_choices`."""
         scorer = scorer or load_scorer()
-        return cls(_Keeper(bank_file.in_memory(), "the bank", scorer.model.sha256), scorer)
+        return cls(Keeper(bank_file.in_memory(), "the bank", scorer.model.sha256), scorer)
 
     def with_choices(self, pictures: Sequence[Seen], choices: Sequence[tuple[int, int]]) -> MemoryBank:
         """The same bank, which also knows which of two pictures a person chose; in memory, see `save`.
@@ -220,9 +136,9 @@ class MemoryBank:
             raise ValueError("a choice between pictures that are not there")
         connection = bank_file.in_memory(self.to_bytes())
         add_choices(connection, pictures, choices, self._model)
-        return self._other(_keeper=_Keeper(connection, self._keeper.name, self._model.sha256))
+        return self._other(_keeper=Keeper(connection, self._keeper.name, self._model.sha256))
 
-    def save(self, file: Path_) -> None:
+    def save(self, file: FilePath) -> None:
         """Write the bank into a file, whole or not at all.
 
         Raises:
@@ -231,12 +147,30 @@ class MemoryBank:
         """
         content = self.to_bytes()
         with replacing(Path(file)) as target:
+            if hasattr(os, "fchmod"):
+                os.fchmod(target.fileno(), 0o600)  # for this person only; a file that was there keeps its permissions
             target.write(content)
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` writes."""
         with self._keeper.connected() as connection:
             return bank_file.copied(connection)
+
+    def preview(self, post: str) -> bytes | None:
+        """The small picture of a post, a WebP file; None where the bank has none, or something else in its place.
+
+        Args:
+            post: its id.
+
+        Raises:
+            BankRefused: the file cannot be read any more.
+        """
+        query = "SELECT image FROM previews JOIN posts USING (picture) WHERE id = ?"
+        with self._keeper.connected() as connection:
+            row = connection.execute(query, (post,)).fetchone()
+        content = row[0] if row else None
+        fine = isinstance(content, bytes) and len(content) <= MOST_PREVIEW_BYTES and photo_kind(content) == "webp"
+        return content if fine else None
 
     def __len__(self) -> int:
         """Posts that the model has looked at."""
@@ -309,7 +243,7 @@ class MemoryBank:
 
 
 def add_to_file(
-    file: Path_,
+    file: FilePath,
     source: Source,
     *,
     scorer: Scorer | None = None,

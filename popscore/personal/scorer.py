@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 from PIL import Image
 
 from popscore.models.session import Prediction
 from popscore.personal.learning import Learnt
 from popscore.personal.looking import from_plain, look_at_picture, look_for_people, see
-from popscore.photos.sources import NamedPhoto, PhotoSource, named
+from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
 from popscore.results import PersonalScore
 from popscore.scoring.scorer import Candidate, Content, Scorer
+
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
 
 
 class PersonalScorer(Scorer):
@@ -48,6 +53,16 @@ class PersonalScorer(Scorer):
     def content(self, photo: NamedPhoto) -> Content:
         """Find out all there is about the content of a photo. Errors as `score`."""
         return self._judged(photo, hurry=False)
+
+    def look(
+        self,
+        photo: NamedPhoto,
+        task: Callable[Concatenate[NamedPhoto, ImageLimits, Arguments], Found],
+        *arguments: Arguments.args,
+        **named_ones: Arguments.kwargs,
+    ) -> Found:
+        """Have something else found out about a photo, where the other scorer reads its photos. As `Scorer.look`."""
+        return self._base.look(photo, task, *arguments, **named_ones)
 
     def _judged(self, photo: NamedPhoto, *, hurry: bool) -> Content:
         content, plain = self._base.content_with(photo, self._look, hurry=hurry)

@@ -30,11 +30,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import popscore
 from popscore.cpus import usable_cpus
 from popscore.personal.adding import packed
-from popscore.personal.bank import MemoryBank, Source, add_to_file
+from popscore.personal.bank import MemoryBank, add_to_file
 from popscore.personal.bank_file import connect, transaction
 from popscore.personal.captions import packed_caption
 from popscore.personal.looking import Seen
 from popscore.personal.retrieval import PAPER
+from popscore.personal.source import Source
 
 _SIZES = {"1440 x 1080": (1440, 1080), "12 megapixels": (4000, 3000)}
 _NAMES = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg")

@@ -1,5 +1,8 @@
 """A person's memory bank: made, saved, opened, asked; and what it makes of odd posts."""
 
+import io
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,11 +10,13 @@ import numpy as np
 import pytest
 from bank_posts import ROWS, write_export, write_posts
 from photos import picture, saved
+from PIL import Image
 
 import popscore
 from popscore.errors import BankRefused, ExportFailed, InvalidSetting
-from popscore.personal.bank import MemoryBank, Source, add_to_file
+from popscore.personal.bank import MemoryBank, add_to_file
 from popscore.personal.retrieval import PAPER
+from popscore.personal.source import Source
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,7 @@ def test_a_bank_that_was_saved_says_the_same(
     bank.save(tmp_path / "me.bank")
     again = MemoryBank.open(tmp_path / "me.bank", scorer=scorer)
     assert again.scorer(scorer).score(cat) == bank.scorer(scorer).score(cat)
+    assert (tmp_path / "me.bank").stat().st_mode & 0o777 == 0o600
     again.save(tmp_path / "copy.bank")
     assert (tmp_path / "copy.bank").read_bytes() == (tmp_path / "me.bank").read_bytes()
     assert (tmp_path / "me.bank").stat().st_size < 4 * 12_000 + 40_000
@@ -263,6 +269,15 @@ def test_previews_are_kept_only_where_asked_for(tmp_path: Path, folder: Path, sc
     assert bank_state(str(file)).previews == 0
     add_to_file(file, source(folder), scorer=scorer, previews=True)
     assert bank_state(str(file)).previews == 4
+    small = MemoryBank.open(file, scorer=scorer).preview("p3")
+    assert small is not None
+    with Image.open(io.BytesIO(small)) as image:
+        assert (image.format, image.size) == ("WEBP", (128, 128))
+    assert MemoryBank.open(file, scorer=scorer).preview("p9") is None
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE previews SET image = '<script>'")
+        connection.commit()
+    assert MemoryBank.open(file, scorer=scorer).preview("p3") is None
 
 
 # --- other models -----------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from photos import picture, saved
 import popscore
 from popscore.errors import BankRefused
 from popscore.personal import bank_file
-from popscore.personal.bank import MemoryBank, Source, add_to_file
+from popscore.personal.bank import MemoryBank, add_to_file
 from popscore.personal.keeping import bank_state, forget
+from popscore.personal.source import Source
 
 
 @pytest.fixture(scope="module")
