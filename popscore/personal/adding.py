@@ -7,7 +7,7 @@ import io
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -83,13 +83,17 @@ class _Looked:
     preview: bytes | None
 
 
+_Row = tuple[int, int | None, bytes | None, bytes]
+"""Of a post: time, likes, caption, picture."""
+
+
 @dataclass(kw_only=True)
 class _Work:
     connection: sqlite3.Connection
     scorer: Scorer
     people: bool
     previews: bool
-    posts: dict[str, tuple[int, int | None, bytes | None, bytes]]  # time, likes, caption, picture
+    posts: dict[str, _Row]
     pictures: set[bytes]
     small: set[bytes]
     waiting: list[tuple[Post, _Looked]] = field(default_factory=list)
@@ -119,39 +123,44 @@ class _Work:
             self.write()
 
     def write(self) -> None:
-        """Write what is waiting, all of it or nothing."""
-        waiting, self.waiting = self.waiting, []
-        pictures, posts, small = [], [], []
-        model = self.scorer.model.sha256
-        for post, looked in waiting:
+        """Write what is waiting, all of it or nothing; what could not be written still waits."""
+        pictures: dict[bytes, Seen] = {}
+        small: dict[bytes, bytes] = {}
+        posts: dict[str, _Row] = {}
+        for post, looked in self.waiting:
             if looked.seen is not None and looked.picture not in self.pictures:
-                self.pictures.add(looked.picture)
-                pictures.append((looked.picture, model, *_cells(looked.seen, self.people)))
+                pictures.setdefault(looked.picture, looked.seen)
             if looked.preview is not None and looked.picture not in self.small:
-                self.small.add(looked.picture)
-                small.append((looked.picture, looked.preview))
+                small.setdefault(looked.picture, looked.preview)
             before = self.posts.get(post.id)
             # Likes that are hidden now do not make those that were known unknown.
             likes = before[1] if before is not None and post.likes is None else post.likes
-            now = (post.time_ms, likes, packed_caption(post.caption), looked.picture)
-            self.added += before is None
-            self.updated += before is not None and before != now
-            self.unchanged += before == now
-            if before != now:
-                self.posts[post.id] = now
-                posts.append((post.id, *now))
-        if not pictures and not posts and not small:
-            return
+            posts[post.id] = post.time_ms, likes, packed_caption(post.caption), looked.picture
+        changed = {name: row for name, row in posts.items() if self.posts.get(name) != row}
+        if pictures or changed or small:
+            self._write(pictures, small, changed)
+        new = sum(name not in self.posts for name in changed)
+        self.added, self.updated = self.added + new, self.updated + len(changed) - new
+        self.unchanged += len(posts) - len(changed)
+        self.posts.update(changed)
+        self.pictures.update(pictures)
+        self.small.update(small)
+        self.waiting = []
+
+    def _write(self, pictures: Mapping[bytes, Seen], small: Mapping[bytes, bytes], posts: Mapping[str, _Row]) -> None:
+        model = self.scorer.model
         with transaction(self.connection):
-            if pictures:
-                dimensions = len(pictures[0][3]) // 2
-                self.connection.execute(
-                    "INSERT OR IGNORE INTO models VALUES (?, ?, ?)", (model, self.scorer.model.spec.name, dimensions)
-                )
-            self.connection.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)", pictures)
-            self.connection.executemany("INSERT OR REPLACE INTO previews VALUES (?, ?)", small)
+            for one in list(pictures.values())[:1]:
+                about = (model.sha256, model.spec.name, len(one.embedding))
+                self.connection.execute("INSERT OR IGNORE INTO models VALUES (?, ?, ?)", about)
             self.connection.executemany(
-                "INSERT OR REPLACE INTO posts (id, time_ms, likes, caption, picture) VALUES (?, ?, ?, ?, ?)", posts
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(picture, model.sha256, *_cells(seen, self.people)) for picture, seen in pictures.items()],
+            )
+            self.connection.executemany("INSERT OR REPLACE INTO previews VALUES (?, ?)", small.items())
+            self.connection.executemany(
+                "INSERT OR REPLACE INTO posts (id, time_ms, likes, caption, picture) VALUES (?, ?, ?, ?, ?)",
+                [(name, *row) for name, row in posts.items()],
             )
 
 

@@ -261,6 +261,26 @@ def test_stopping_keeps_what_was_done(tmp_path: Path, folder: Path, scorer: pops
     assert len(MemoryBank.open(file, scorer=scorer)) == 3
 
 
+def test_ctrl_c_while_it_writes_loses_nothing(
+    tmp_path: Path, folder: Path, scorer: popscore.Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from popscore.personal import adding
+
+    real, pressed = adding.transaction, []
+
+    def press_once(connection: sqlite3.Connection) -> object:
+        if not pressed:
+            pressed.append(True)
+            raise KeyboardInterrupt
+        return real(connection)
+
+    monkeypatch.setattr(adding, "_AT_ONCE", 2)
+    monkeypatch.setattr(adding, "transaction", press_once)
+    with pytest.raises(KeyboardInterrupt):
+        add_to_file(tmp_path / "me.bank", source(folder), scorer=scorer)
+    assert len(MemoryBank.open(tmp_path / "me.bank", scorer=scorer)) == 2
+
+
 def test_previews_are_kept_only_where_asked_for(tmp_path: Path, folder: Path, scorer: popscore.Scorer) -> None:
     from popscore.personal.keeping import bank_state
 
