@@ -9,6 +9,7 @@ general scale: score + taste / slope * reference deviation.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,10 @@ MOST = 1000
 
 # The mean of a person's standardised ratings is 0 but for what few of them leave open.
 _LEVEL_VARIANCE = 1.0
-# A Student's t with so many degrees of freedom stands for the noise, so that one viral post does not take over
-# (Lange, Little & Taylor 1989); on ratings from 1 to 7 it changes nothing that can be measured.
+# A Student's t with so many degrees of freedom stands for the noise (Lange, Little & Taylor 1989): a post that is viral for
+# another reason than its picture is seen to be odd, and counts for less.
 _FREEDOM, _ROUNDS, _SAME = 4.0, 5, 0.01
-# Ratings further from the median than this many robust deviations are moved there before anything else is done.
-_FURTHEST = 3.0
-_MAD = 1.4826  # from the median distance to the median to a standard deviation, for a normal distribution
+_NORMAL, _EDGE = NormalDist(), 1e-9
 # Logistic choices whose spread is that of the difference of two ratings' noise: pi / sqrt(3) is the logistic's deviation.
 _LOGISTIC = np.pi / 3**0.5
 _STEPS = 30
@@ -173,8 +172,8 @@ def learn_from_ratings(
     # What the general score leaves open. The level of a person's ratings is no taste, so it is learnt and left aside.
     apart = wish - known_prior.slope * agreement
     covariance = known_prior.covariance(known, known)
-    noise = known_prior.noise / weight
-    fixed, trust = covariance + _LEVEL_VARIANCE, np.ones(len(wide))
+    noise, fixed = known_prior.noise / weight, covariance + _LEVEL_VARIANCE
+    trust = np.ones(len(wide))
     for _ in range(_ROUNDS):
         left = np.linalg.solve(fixed + np.diag(noise / trust), apart) * noise / trust  # what taste and level leave
         before, trust = trust, np.minimum(1.0, (_FREEDOM + 1) / (_FREEDOM + left**2 / noise))
@@ -257,24 +256,27 @@ def _laplace(covariance: Floats, expected: Floats, spread: float) -> tuple[Float
 
 
 def standardised(ratings: Floats, weights: Floats | None = None) -> Floats:
-    """(M,) ratings with mean 0 and standard deviation 1, outliers drawn in first; all 0 where they say nothing.
+    """(M,) normal scores of ratings: mean 0, standard deviation 1; all 0 where they say nothing.
+
+    Only the order of the ratings counts (van der Waerden 1952, with middle ranks for equal ones), so any scale will do, and
+    one viral post is the best of its kind and no more. On people's ratings it is also a little better than the ratings
+    themselves, see `training/taste/LOG.md`.
 
     Args:
         ratings: (M,) on any scale.
-        weights: (M,) of the mean and the deviation.
+        weights: (M,) of each, above 0.
     """
     weight = np.ones(len(ratings)) if weights is None else weights
-    if len(ratings) < 2:
+    values, kind = np.unique(ratings, return_inverse=True)
+    if len(values) < 2:
         return np.zeros(len(ratings))
-    middle = float(np.median(ratings))
-    usual = _MAD * float(np.median(np.abs(ratings - middle)))
-    drawn_in = np.clip(ratings, middle - _FURTHEST * usual, middle + _FURTHEST * usual) if usual > 0 else ratings
-    drawn_in = drawn_in - np.average(drawn_in, weights=weight)
-    # The unbiased one, so that few ratings are not taken for more telling than they are.
-    freedom = len(ratings) / (len(ratings) - 1)
-    deviation = float(np.average(drawn_in**2, weights=weight) * freedom) ** 0.5
-    scale = float(np.abs(ratings - middle).max())
-    return drawn_in / deviation if deviation > 1e-9 * max(scale, 1e-300) else np.zeros(len(ratings))
+    mass = np.bincount(kind, weight)
+    ranks = (np.cumsum(mass) - mass / 2) / mass.sum()
+    scores = np.array([_NORMAL.inv_cdf(min(max(rank, _EDGE), 1 - _EDGE)) for rank in ranks.tolist()])[kind]
+    scores = scores - np.average(scores, weights=weight)
+    # The unbiased deviation, so that few ratings are not taken for more telling than they are.
+    variance = float(np.average(scores**2, weights=weight)) * len(ratings) / (len(ratings) - 1)
+    return scores / variance**0.5
 
 
 def _numbers(values: npt.ArrayLike, count: int, what: str) -> Floats:

@@ -1,6 +1,6 @@
 """Is a personal score better than the general one, for people and photos that nothing was learnt from?
 
-python tests/benchmarks/taste.py --data DIR [--people asked|choosing] [--folds 10] [--draws 2] [--markdown]
+python tests/benchmarks/taste.py --data DIR [--people asked|choosing] [--folds 10] [--kept FILE]
 
 DIR holds `oasis/` with `ratings.csv.gz`, and `avt/`. About 10 minutes on one core. What is done:
 
@@ -12,8 +12,8 @@ DIR holds `oasis/` with `ratings.csv.gz`, and `avt/`. About 10 minutes on one co
 - The prior of tastes is learnt from other people on photos of the other folds. Everything was chosen on one half of the
   people (`--people choosing` repeats that, with a prior from two thirds of that half for the other third). The table is of
   the other half, with a prior from the first half.
-- Choices: of pairs of past photos of unequal rating the one rated higher is chosen, 20 times; the pairs are drawn, or chosen
-  one after the other by `most_telling_pairs`.
+- Choices: of a pair of photos of the past, of unequal rating, the one rated higher is chosen, 20 times. The pairs come from
+  60 photos and are drawn, or found one after the other by `most_telling_pairs`.
 
 The interval is over people; that photos are a sample too is not in it. `worse` is the share of people whose accuracy falls
 by more than .01. `by chance` is the share that the few photos asked would show if each person truly gained the mean: from
@@ -53,7 +53,7 @@ ASKED = {
     "20 choices, drawn": 0.008,
     "20 choices, telling": 0.008,
 }
-CHOICES = 20
+CHOICES, GALLERY = 20, 60
 STRANGER = "a stranger's"
 WORSE = 0.01
 
@@ -116,6 +116,7 @@ def choices(
 ) -> Taste:
     """Twenty choices between photos of the past."""
     scale = {"reference_mean": people.reference_mean, "reference_std": people.reference_std, "prior": prior}
+    past = past[:GALLERY]
     embeddings, scores, wish = people.embeddings[past], general[past], ratings[past]
     equal = {(i, j) for i, j in zip(*np.nonzero(np.triu(wish[:, None] == wish, 1)), strict=True)}
     won: list[int] = []
@@ -222,13 +223,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--people", choices=("asked", "choosing"), default="asked")
+    parser.add_argument("--kept", type=Path, help="file that keeps what the model sees in the photos for the next run")
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--draws", type=int, default=1, help="pasts drawn for each person and fold")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", nargs="+", default=[*ASKED, STRANGER])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    people = read_people(options.data)
+    people = read_people(options.data, kept=options.kept)
     found = lines(measure(people, options, Recipe(), options.rows))
     if options.json:
         print(json.dumps({"people": options.people, "folds": options.folds, "rows": found}))

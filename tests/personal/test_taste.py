@@ -96,7 +96,7 @@ class TestRatings:
     def test_any_scale_of_ratings_gives_the_same(self) -> None:
         past, new = photos(30, seed=1), photos(20, seed=2)
         plain = learnt(past, past.opinions).predict(new.embeddings, new.general)
-        other = learnt(past, 1000 + 0.01 * past.opinions).predict(new.embeddings, new.general)
+        other = learnt(past, 1000 + 0.01 * np.exp(past.opinions)).predict(new.embeddings, new.general)
         np.testing.assert_allclose(plain.scores, other.scores, atol=1e-6)
 
     def test_the_order_of_the_past_does_not_matter(self) -> None:

@@ -6,12 +6,12 @@ import csv
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popscore.models import load_model
+from popscore.errors import ModelRefused
+from popscore.models import LoadedModel, load_model
 from popscore.models.preprocess import to_input
 from popscore.photos.decode import read_photo
 from popscore.settings import Settings
@@ -54,11 +54,12 @@ class People:
         return len(self.themes)
 
 
-def read_people(folder: Path) -> People:
+def read_people(folder: Path, *, kept: Path | None = None) -> People:
     """Read ratings and photos, and run the embedded model on each photo (60 to 100 ms each).
 
     Args:
         folder: holds `oasis/labels.csv`, `oasis/images/`, `oasis/ratings.csv.gz` (user, image, rating), and `avt/`.
+        kept: an .npz file that keeps the embeddings from one run to the next, for one folder and model.
 
     Raises:
         TrainingDataMissing: a file is not there.
@@ -71,13 +72,20 @@ def read_people(folder: Path) -> People:
     lists: dict[bytes, int] = {}
     groups = np.array([lists.setdefault(np.isnan(row).tobytes(), len(lists)) for row in ratings], np.intp)
     choosing, telling = _half(groups), np.nanstd(ratings, axis=1) > 0
-    embeddings, sha256, mean, std = look(photos)
+    model = load_model(Settings())
+    if kept is not None and kept.is_file():
+        with np.load(kept, allow_pickle=False) as file:
+            embeddings = np.asarray(file["embeddings"], np.float32)
+    else:
+        embeddings = look(photos, model)
+        if kept is not None:
+            np.savez(kept, embeddings=embeddings)
     return People(
         photos=photos,
         embeddings=embeddings,
-        sha256=sha256,
-        reference_mean=mean,
-        reference_std=std,
+        sha256=model.info.sha256,
+        reference_mean=model.info.spec.reference_mean,
+        reference_std=model.info.spec.reference_std,
         ratings=ratings[telling],
         groups=groups[telling],
         choosing=choosing[telling],
@@ -118,15 +126,13 @@ def _half(groups: NDArray[np.intp]) -> NDArray[np.bool_]:
     return half
 
 
-def look(photos: list[RatedPhoto]) -> tuple[NDArray[np.float32], str, float, float]:
-    """(P, C) embeddings by the embedded model, its SHA-256, and mean and deviation of its reference scores."""
-    model = load_model(Settings())
-    spec = model.info.spec
-    found: list[NDArray[Any]] = []
+def look(photos: list[RatedPhoto], model: LoadedModel) -> NDArray[np.float32]:
+    """(P, C) embeddings of the photos."""
+    found: list[NDArray[np.float32]] = []
     for photo in photos:
         pixels = read_photo(photo.file).pixels
-        embedding = model.session.predict(to_input(pixels, spec), embedding=True).embedding
-        if embedding is None:  # never: the embedded model has one
-            raise TrainingDataMissing("the embedded model gives no embedding")
+        embedding = model.session.predict(to_input(pixels, model.info.spec), embedding=True).embedding
+        if embedding is None:
+            raise ModelRefused("The model has no output called embedding. Use the embedded one.")
         found.append(embedding)
-    return np.stack(found), model.info.sha256, spec.reference_mean, spec.reference_std
+    return np.stack(found)
