@@ -16,12 +16,10 @@ from popscore.personal.looking import Seen
 from popscore.personal.pose import SURE, likeness
 from popscore.personal.retrieval import Floats, Retrieval, cosines, nearest, psi
 from popscore.personal.stored import Stored
-from popscore.personal.taste import Taste, learn_from_choices, learn_from_ratings, standardised
+from popscore.personal.taste import MOST, Taste, learn_from_choices, learn_from_ratings, standardised
 from popscore.personal.taste_prior import TastePrior, learnt_prior
 from popscore.results import Neighbour, PersonalScore
 
-MOST_TAUGHT = 1000
-"""Posts that are learnt from, the newest ones: time grows with their cube, and 1,000 take half a second."""
 _LEAST_FOR_LIKES = 4
 # Posts at which half of what was found counts: of expected likes, of which a few posts tell little.
 _SHRINK_POSTS = 10.0
@@ -133,7 +131,7 @@ def learn(stored: Stored, model: ModelInfo, *, at_ms: int, retrieval: Retrieval,
     pictures = stored.pictures[past]
     embeddings, general = stored.embeddings[pictures], stored.scores[pictures]
     # A post that stands alone in its month says nothing about how it did; one beside another says half.
-    taught = np.flatnonzero(local.others > 0)[-MOST_TAUGHT:]
+    taught = np.flatnonzero(local.others > 0)[-MOST:]  # the newest ones
     weights = local.others[taught] / (local.others[taught] + 1.0)
     ratings = local.ratings[taught]
     taste = learn_from_ratings(
