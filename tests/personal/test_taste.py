@@ -1,4 +1,5 @@
-"""What is learnt from a person's ratings, likes and choices, on people whose taste is known because they are made up."""
+"""What is learnt from a person's ratings, likes and choices, on people whose taste is known because they are made
+up."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -148,7 +149,9 @@ class TestPosts:
         for seed in (11, 12, 13):
             past, times, likes = posts(120, seed=seed, noise=0.5)
             calm = learnt(past, np.log2(local_popularity(times, likes)))
-            worst = int(np.argmin(past.opinions))  # viral for a reason that has nothing to do with what the picture shows
+            worst = int(
+                np.argmin(past.opinions)
+            )  # viral for a reason that has nothing to do with what the picture shows
             likes[worst] *= 200
             wild = learnt(past, np.log2(local_popularity(times, likes)))
             assert order_of(wild, new) > order_of(calm, new) - 0.03
@@ -207,7 +210,9 @@ class TestChoices:
     def test_choices_that_contradict_each_other_say_little(self) -> None:
         past = photos(2, seed=3)
         one, other = [0, 1] * 10, [1, 0] * 10
-        taste = learn_from_choices(past.embeddings[one], past.embeddings[other], past.general[one], past.general[other], **SCALE)
+        taste = learn_from_choices(
+            past.embeddings[one], past.embeddings[other], past.general[one], past.general[other], **SCALE
+        )
         found = taste.predict(past.embeddings, past.general)
         apart = abs(float(found.scores[0] - found.scores[1]))
         assert apart < abs(float(past.general[0] - past.general[1]))  # neither is liked more
