@@ -1,9 +1,9 @@
 """What a person's ratings, likes or choices teach about their taste, beyond the general score.
 
-A person's opinion of a photo is taken as slope * g + taste(x) + noise, where g is the standardised general score and the
-taste a Gaussian process (Rasmussen & Williams 2006, chapters 2 and 3) with the covariance of a `TastePrior`. Its mean is
-0: without a history the general score stands as it is, and a short history moves it little. The personal score is on the
-general scale: score + taste / slope * reference deviation.
+A person's opinion of a photo is taken as slope * g + taste(x) + noise, where g is the standardised general score and
+the taste a Gaussian process (Rasmussen & Williams 2006, chapters 2 and 3) with the covariance of a `TastePrior`. Its
+mean is 0: without a history the general score stands as it is, and a short history moves it little. The personal score
+is on the general scale: score + taste / slope * reference deviation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from popscore.personal.taste_prior import PLAIN_NOISE, PLAIN_SLOPE, Floats, Seen, TastePrior, plain_prior
+from popscore.personal.taste_prior import PLAIN_NOISE, Floats, Seen, TastePrior, plain_prior
 
 Embeddings = npt.NDArray[np.floating[Any]]
 
@@ -24,11 +24,12 @@ MOST = 1000
 
 # The mean of a person's standardised ratings is 0 but for what few of them leave open.
 _LEVEL_VARIANCE = 1.0
-# A Student's t with so many degrees of freedom stands for the noise (Lange, Little & Taylor 1989): a post that is viral for
-# another reason than its picture is seen to be odd, and counts for less.
+# A Student's t with so many degrees of freedom stands for the noise (Lange, Little & Taylor 1989): a post that is
+# viral for another reason than its picture is seen to be odd, and counts for less.
 _FREEDOM, _ROUNDS, _SAME = 4.0, 5, 0.01
 _NORMAL, _EDGE = NormalDist(), 1e-9
-# Logistic choices whose spread is that of the difference of two ratings' noise: pi / sqrt(3) is the logistic's deviation.
+# Logistic choices whose spread is that of the difference of two ratings' noise: pi / sqrt(3) is the logistic's
+# deviation.
 _LOGISTIC = np.pi / 3**0.5
 _STEPS = 30
 
@@ -39,8 +40,8 @@ class Personal:
 
     Attributes:
         scores: (N,) on the general model's scale.
-        support: (N,) how much the history speaks: the share of the uncertainty about the taste for this photo that it took
-            away. 0: the general score alone.
+        support: (N,) how much the history speaks: the share of the uncertainty about the taste for this photo that it
+            took away. 0: the general score alone.
         deviation: (N,) how uncertain the taste for each photo still is, as a standard deviation in score units.
     """
 
@@ -71,13 +72,8 @@ class Taste:
     told: Floats
 
     @property
-    def slope(self) -> float:
-        """Rating that a general score one standard deviation higher is worth, in standard deviations of the ratings."""
-        return PLAIN_SLOPE if self.prior is None else self.prior.slope
-
-    @property
     def noise(self) -> float:
-        """Variance of a person's rating that no taste explains, likewise."""
+        """Variance of a person's rating that no taste explains, where all of it is 1."""
         return PLAIN_NOISE if self.prior is None else self.prior.noise
 
     def predict(self, embeddings: Embeddings, general: npt.ArrayLike) -> Personal:
@@ -105,17 +101,20 @@ class Taste:
             deviation=unit * np.sqrt(before - taken),
         )
 
-    def covariance(self, embeddings: Embeddings, general: npt.ArrayLike) -> Floats:
-        """(N, N) posterior covariance of the opinions of N photos, in units of a person's ratings."""
+    def opinions(self, embeddings: Embeddings, general: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Opinions of N photos in units of a person's ratings: their mean (N,) and covariance (N, N).
+
+        Args and errors: as in `predict`.
+        """
         scores = _numbers(general, len(embeddings), "general scores")
         agreement = (scores - self.reference_mean) / self.reference_std
         prior = self.prior or plain_prior(embeddings)
         seen = prior.see(embeddings, agreement)
         before = prior.covariance(seen, seen)
         if self.known is None:
-            return before
+            return prior.slope * agreement, before
         across = prior.covariance(seen, self.known)
-        return np.asarray(before - across @ self.told @ across.T, np.float64)
+        return prior.slope * agreement + across @ self.pull, before - across @ self.told @ across.T
 
 
 def no_taste(*, reference_mean: float, reference_std: float, prior: TastePrior | None = None) -> Taste:
@@ -258,9 +257,9 @@ def _laplace(covariance: Floats, expected: Floats, spread: float) -> tuple[Float
 def standardised(ratings: Floats, weights: Floats | None = None) -> Floats:
     """(M,) normal scores of ratings: mean 0, standard deviation 1; all 0 where they say nothing.
 
-    Only the order of the ratings counts (van der Waerden 1952, with middle ranks for equal ones), so any scale will do, and
-    one viral post is the best of its kind and no more. On people's ratings it is also a little better than the ratings
-    themselves, see `training/taste/LOG.md`.
+    Only the order of the ratings counts (van der Waerden 1952, with middle ranks for equal ones), so any scale will do,
+    and one viral post is the best of its kind and no more. On people's ratings it is also a little better than the
+    ratings themselves, see `training/taste/LOG.md`.
 
     Args:
         ratings: (M,) on any scale.
@@ -273,10 +272,10 @@ def standardised(ratings: Floats, weights: Floats | None = None) -> Floats:
     mass = np.bincount(kind, weight)
     ranks = (np.cumsum(mass) - mass / 2) / mass.sum()
     scores = np.array([_NORMAL.inv_cdf(min(max(rank, _EDGE), 1 - _EDGE)) for rank in ranks.tolist()])[kind]
-    scores = scores - np.average(scores, weights=weight)
+    scores = scores - float(np.average(scores, weights=weight))
     # The unbiased deviation, so that few ratings are not taken for more telling than they are.
     variance = float(np.average(scores**2, weights=weight)) * len(ratings) / (len(ratings) - 1)
-    return scores / variance**0.5
+    return np.asarray(scores / variance**0.5, np.float64)
 
 
 def _numbers(values: npt.ArrayLike, count: int, what: str) -> Floats:

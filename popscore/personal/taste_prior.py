@@ -1,18 +1,21 @@
 """What is known of anybody's taste before they have said a word: how tastes differ between people.
 
-A taste is a function on photos, added to the general score. Before anything is known of a person it is 0 everywhere, and
-this file says which photos are likely to share its sign: a Gaussian process (Rasmussen & Williams 2006) with covariance
+A taste is a function on photos, added to the general score. Before anything is known of a person it is 0 everywhere,
+and this file says which photos are likely to share its sign: a Gaussian process (Rasmussen & Williams 2006) with
+covariance
 
     slope_variance g g' + loadings(x) . loadings(x') + amplitude exp(-|x - x'|^2)
 
 where g is the standardised general score (some people agree with it more than others), the loadings say along which
-lines tastes were found to differ (a factor analysis of many people's ratings whose loadings are smooth functions of what
-the model sees), and the last part stands for all else. `popscore/training/taste` learns it from people's ratings.
+lines tastes were found to differ (a factor analysis of many people's ratings whose loadings are smooth functions of
+what the model sees), and the last part stands for all else. `popscore/training/taste` learns it from people's ratings.
 """
 
 from __future__ import annotations
 
 import threading
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -32,7 +35,7 @@ _ROOT_OFFSET = 0.05  # as in the embedded model: keeps the slope of the square r
 _SMALLEST = 1e-12
 # For a model that nobody's taste was learnt on: the smooth part alone, at the size found with the embedded model.
 _PLAIN_AMPLITUDE, _PLAIN_SLOPE_VARIANCE = 0.4, 0.03
-PLAIN_SLOPE, PLAIN_NOISE = 0.5, 0.6
+_PLAIN_SLOPE, PLAIN_NOISE = 0.5, 0.6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,7 +168,7 @@ def plain_prior(embeddings: Embeddings) -> TastePrior:
         weights=np.zeros((0, 0)),
         amplitude=_PLAIN_AMPLITUDE,
         slope_variance=_PLAIN_SLOPE_VARIANCE,
-        slope=PLAIN_SLOPE,
+        slope=_PLAIN_SLOPE,
         noise=PLAIN_NOISE,
     )
 
@@ -210,7 +213,7 @@ def read_prior(content: bytes) -> TastePrior:
             numbers = np.asarray(file["numbers"], np.float64).tolist()
             sha256, root = str(file["sha256"]), np.asarray(file["root"], np.bool_)
         amplitude, slope_variance, slope, noise = numbers
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelRefused(f"{FILE} is damaged ({error}). Install popscore again.") from error
     return TastePrior(
         **wide, sha256=sha256, root=root,

@@ -7,7 +7,8 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-from popscore.personal.taste import Embeddings, Floats, Taste, choice_spread
+from popscore.personal.taste import Embeddings, Taste, choice_spread
+from popscore.personal.taste_prior import Floats
 
 MOST_CANDIDATES = 4000
 """Pairs that are weighed up for one question; of more, as many drawn at random."""
@@ -24,10 +25,10 @@ def most_telling_pairs(
     """The pairs to ask about, the most telling first; fewer where there are no more.
 
     An answer takes the variance |c|^2 / (v + n) from the opinions of all photos, without what they have in common: c is
-    their covariance with the difference of the two, v its variance, n what one answer leaves open, which is much where the
-    answer is as good as known. (MacKay 1992, "Information-based objective functions", for a Gaussian posterior: there
-    the gain does not depend on the answer, so that several pairs can be chosen at once, each as if those before it had
-    been answered.)
+    their covariance with the difference of the two, v its variance, n what one answer leaves open, which is much where
+    the answer is as good as known. (MacKay 1992, "Information-based objective functions", for a Gaussian posterior:
+    there the gain does not depend on the answer, so that several pairs can be chosen at once, each as if those before
+    it had been answered.)
 
     Args:
         taste: what is known so far.
@@ -40,18 +41,17 @@ def most_telling_pairs(
     Raises:
         ValueError: lengths or values that do not fit.
     """
-    found = taste.predict(embeddings, general)
-    covariance = taste.covariance(embeddings, general)
-    photos = len(found.scores)
+    opinions, covariance = taste.opinions(embeddings, general)
+    photos = len(opinions)
     first, second = np.triu_indices(photos, 1)
     shown = {(min(pair), max(pair)) for pair in asked}
     if shown:
-        new = np.array([pair not in shown for pair in zip(first.tolist(), second.tolist(), strict=True)], np.bool_)
+        known = np.array([i * photos + j for i, j in shown], np.intp)
+        new = ~np.isin(first * photos + second, known)
         first, second = first[new], second[new]
     if len(first) > MOST_CANDIDATES:
         some = rng.choice(len(first), MOST_CANDIDATES, replace=False)
         first, second = first[some], second[some]
-    opinions = (found.scores - taste.reference_mean) / taste.reference_std * taste.slope
     spread = choice_spread(taste.noise)
     chosen: list[tuple[int, int]] = []
     for _ in range(min(count, len(first))):

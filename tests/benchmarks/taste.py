@@ -4,21 +4,21 @@ python tests/benchmarks/taste.py --data DIR [--people asked|choosing] [--folds 1
 
 DIR holds `oasis/` with `ratings.csv.gz`, and `avt/`. About 10 minutes on one core. What is done:
 
-- Photos are split by theme into folds. The order of the photos of a fold is asked, each person's rated pairs with unequal
-  ratings; the past are ratings of photos of other folds: 5, 20, 50 drawn at random, or all (about 135 of 150).
-- General scores are those of a head that never saw the photos of the fold asked, and for photos of the past of one that saw
-  neither them nor those of the fold asked (`popscore/training/taste/unseen.py`). The two pretrained networks below the
-  head are frozen and saw none of the photos.
+- Photos are split by theme into folds. The order of the photos of a fold is asked, each person's rated pairs with
+  unequal ratings; the past are ratings of photos of other folds: 5, 20, 50 drawn at random, or all (about 135 of 150).
+- General scores are those of a head that never saw the photos of the fold asked, and for photos of the past of one that
+  saw neither them nor those of the fold asked (`popscore/training/taste/unseen.py`). The two pretrained networks below
+  the head are frozen and saw none of the photos.
 - The prior of tastes is learnt from other people on photos of the other folds. Everything was chosen on one half of the
-  people (`--people choosing` repeats that, with a prior from two thirds of that half for the other third). The table is of
-  the other half, with a prior from the first half.
-- Choices: of a pair of photos of the past, of unequal rating, the one rated higher is chosen, 20 times. The pairs come from
-  60 photos and are drawn, or found one after the other by `most_telling_pairs`.
+  people (`--people choosing` repeats that, with a prior from two thirds of that half for the other third). The table is
+  of the other half, with a prior from the first half.
+- Choices: of a pair of photos of the past, of unequal rating, the one rated higher is chosen, 20 times. The pairs come
+  from 60 photos and are drawn, or found one after the other by `most_telling_pairs`.
 
-The interval is over people; that photos are a sample too is not in it. `worse` is the share of people whose accuracy falls
-by more than .01. `by chance` is the share that the few photos asked would show if each person truly gained the mean: from
-each person's jackknife error over the photos asked. `a stranger's` is the gain with the past of somebody else who rated the
-same photos, which must not be what a taste is.
+The interval is over people; that photos are a sample too is not in it. `worse` is the share of people whose accuracy
+falls by more than .01. `by chance` is the share that the few photos asked would show if each person truly gained the
+mean: from each person's jackknife error over the photos asked. `a stranger's` is the gain with the past of somebody
+else who rated the same photos, which must not be what a taste is.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def measure(people: People, options: argparse.Namespace, recipe: Recipe, rows: l
         half = np.flatnonzero(people.choosing)
         parts = [(np.setdiff1d(half, half[part::3]), half[part::3]) for part in range(3)]
     tallies: dict[str, list[Tally]] = {row: [] for row in rows}
-    for teachers, persons in parts:
+    for teachers, persons in ((teachers, persons[: options.most]) for teachers, persons in parts):
         found = {row: [Tally() for _ in persons] for row in rows}
         for fold in range(options.folds):
             prior = fit_prior(people, teachers, np.flatnonzero(folds != fold), general[fold], recipe)
@@ -171,7 +171,8 @@ def measure(people: People, options: argparse.Namespace, recipe: Recipe, rows: l
 
 
 def ask(
-    people: People, prior: TastePrior, general: Floats, held: NDArray[np.bool_], person: int, options: argparse.Namespace,
+    people: People, prior: TastePrior, general: Floats, held: NDArray[np.bool_], person: int, options:
+        argparse.Namespace,
     tallies: dict[str, Tally],
 ) -> None:  # fmt: skip
     """Ask one person about one fold, with each kind of past."""
@@ -225,6 +226,7 @@ def main() -> int:
     parser.add_argument("--people", choices=("asked", "choosing"), default="asked")
     parser.add_argument("--kept", type=Path, help="file that keeps what the model sees in the photos for the next run")
     parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--most", type=int, help="people asked, at most: a quick look at part of the table")
     parser.add_argument("--draws", type=int, default=1, help="pasts drawn for each person and fold")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", nargs="+", default=[*ASKED, STRANGER])

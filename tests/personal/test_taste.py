@@ -1,4 +1,5 @@
-"""What is learnt from a person's ratings, likes and choices, on people whose taste is known because they are made up."""
+"""What is learnt from a person's ratings, likes and choices, on people whose taste is known because they are made
+up."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,8 @@
 """Learn how tastes differ: `python -m popscore.training.taste --data DIR --out popscore/personal/models/taste.npz`.
 
-DIR holds `oasis/` (photos, labels, `ratings.csv.gz`) and `avt/` (photos, labels). From all people and all photos; the same
-data give the same file. `tests/benchmarks/taste.py` says what it is worth on people and photos it was not learnt from.
+DIR holds `oasis/` (photos, labels, `ratings.csv.gz`) and `avt/` (photos, labels). From all people and all photos; the
+same data give the same file. `tests/benchmarks/taste.py` says what it is worth on people and photos it was not learnt
+from.
 """
 
 import argparse
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m popscore.training.taste", description=str(__doc__).split(":")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with oasis/ and avt/")
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--kept", type=Path, help="file that keeps what the model sees in the photos for the next run")
     options = parser.parse_args(argv)
     try:
         check_target(options.out)
@@ -30,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         from popscore.training.taste.people import read_people
         from popscore.training.taste.unseen import scores_without_own_fold, theme_folds
 
-        people = read_people(options.data)
+        people = read_people(options.data, kept=options.kept)
         general = scores_without_own_fold(people, theme_folds(people.themes, FOLDS, seed=0))
         prior = fit_prior(people, np.arange(len(people.ratings)), np.arange(people.count), general)
         with replacing(options.out) as stream:

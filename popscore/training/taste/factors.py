@@ -1,12 +1,14 @@
 """How tastes differ: a factor analysis of people's ratings whose loadings are smooth functions of what the model sees.
 
-A person's rating of a photo, standardised, is slope * g + mean deviation of all people + loadings(x) . z + smooth taste +
-noise, z standard normal for each person. The loadings are found by expectation and maximisation (Rubin & Thayer 1982),
-with two differences: they are kernel ridge regressions on the embedding, since they are needed for photos that nobody
-rated; and the deviation that all people share is taken out first, since it is an error of the general score and no taste.
+A person's rating of a photo, standardised, is slope * g + mean deviation of all people + loadings(x) . z + smooth taste
++ noise, z standard normal for each person. The loadings are found by expectation and maximisation (Rubin & Thayer
+1982), with two differences: they are kernel ridge regressions on the embedding, since they are needed for photos that
+nobody rated; and the deviation that all people share is taken out first, since it is an error of the general score and
+no taste.
 
 Why smooth: people were shown one of four lists without a photo in common, and 594 photos are few. Without it (a full
-covariance in 30 to 150 principal directions) the prior fits the photos it is learnt on and is worse than none; see LOG.md.
+covariance in 30 to 150 principal directions) the prior fits the photos it is learnt on and is worse than none; see
+LOG.md.
 """
 
 from __future__ import annotations

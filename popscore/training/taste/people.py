@@ -34,7 +34,8 @@ class People:
         reference_mean, reference_std: of its scores.
         ratings: (U, N) of the N photos of oasis by U people who did not rate all photos alike; NaN where not rated.
         groups: (U,) number of the list of photos that a person was shown.
-        choosing: (U,) whether a person belongs to the half that everything was chosen on; the others are asked at the end.
+        choosing: (U,) whether a person belongs to the half that everything was chosen on; the others are asked at the
+            end.
         themes: (N,) of the photos of oasis.
     """
 

@@ -1,9 +1,9 @@
 """General scores of photos by heads that never saw them, nor the photos that the order is asked of.
 
 The embedded model was fitted to the mean ratings of these very photos, by these very people. Its two networks were not;
-only its head was. So the head is fitted again, with the recipe of `training/appeal`, without the photos in question. One
-thing is left out: it is fitted to the photos as they are and not to their copies too, which needs no second look at 1296
-photos and costs .002 of SRCC. The part that takes points off for damage saw no rating, and is left out likewise.
+only its head was. So the head is fitted again, with the recipe of `training/appeal`, without the photos in question.
+One thing is left out: it is fitted to the photos as they are and not to their copies too, which needs no second look at
+1296 photos and costs .002 of SRCC. The part that takes points off for damage saw no rating, and is left out likewise.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def scores_without_own_fold(people: People, folds: NDArray[np.intp]) -> Floats:
 def scores_without(people: People, folds: NDArray[np.intp]) -> Floats:
     """(F, N) general scores for the case that the order of fold f is asked.
 
-    In row f a photo of fold f is scored by a head that did not see fold f, and a photo of another fold k by a head that saw
-    neither f nor k.
+    In row f a photo of fold f is scored by a head that did not see fold f, and a photo of another fold k by a head that
+    saw neither f nor k.
     """
     count = int(folds.max()) + 1
     found = _without(people, folds)
