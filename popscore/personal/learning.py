@@ -17,7 +17,7 @@ from popscore.personal.pose import SURE, likeness
 from popscore.personal.retrieval import Floats, Retrieval, cosines, nearest, psi
 from popscore.personal.stored import Stored
 from popscore.personal.taste import MOST, Taste, learn_from_choices, learn_from_ratings, standardised
-from popscore.personal.taste_prior import TastePrior, learnt_prior
+from popscore.personal.taste_prior import learnt_prior
 from popscore.results import Neighbour, PersonalScore
 
 _LEAST_FOR_LIKES = 4
@@ -141,7 +141,7 @@ def learn(stored: Stored, model: ModelInfo, *, at_ms: int, retrieval: Retrieval,
         reference_mean=spec.reference_mean,
         reference_std=spec.reference_std,
         weights=weights,
-        prior=_prior(model),
+        prior=learnt_prior(model.sha256),
     )
     slope, usual = 0.0, spec.reference_mean
     if expect and len(taught) >= _LEAST_FOR_LIKES:
@@ -175,15 +175,8 @@ def _by_choices(stored: Stored, taste: Taste, model: ModelInfo) -> Taste | None:
         lost,
         reference_mean=model.spec.reference_mean,
         reference_std=model.spec.reference_std,
-        prior=_prior(model),
+        prior=learnt_prior(model.sha256),
     )
-
-
-def _prior(model: ModelInfo) -> TastePrior | None:
-    try:
-        return learnt_prior(model.sha256)
-    except FileNotFoundError:
-        return None
 
 
 def _left_out(taste: Taste, general: Wide, ratings: Wide, weights: Wide) -> Wide:
