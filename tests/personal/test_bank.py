@@ -15,6 +15,7 @@ from PIL import Image
 import popscore
 from popscore.errors import BankRefused, ExportFailed, InvalidSetting
 from popscore.personal.bank import MemoryBank, add_to_file
+from popscore.personal.learning import NOISE_FACTOR
 from popscore.personal.retrieval import PAPER
 from popscore.personal.source import Source
 
@@ -73,6 +74,10 @@ def test_the_score_is_on_the_same_scale_and_the_rest_goes_by_it(
 ) -> None:
     plain = popscore.rank_images(list(photos.values()), scorer=scorer)
     mine = popscore.rank_images(list(photos.values()), scorer=scorer, bank=bank)
+    assert mine.noise == pytest.approx(NOISE_FACTOR * plain.noise)
+    before = popscore.rank_images(list(photos.values()), scorer=scorer, bank=bank.at(datetime(2023, 1, 1, tzinfo=UTC)))
+    assert before.noise == plain.noise
+    assert [photo.file for photo in before.results] == [photo.file for photo in plain.results]
     general = {photo.file: photo.score for photo in plain.results}
     assert {photo.file: photo.score for photo in mine.results} == general
     personal = [photo.personal_score for photo in mine.results]
