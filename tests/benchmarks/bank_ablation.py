@@ -8,7 +8,7 @@ judged by the posts before it, see `popscore.personal.ablation`; the figures are
 error. There are no captions, so the picture stands for them. The general model was fitted to the mean ratings of these
 very photos: its row is higher than it would be elsewhere, and what the others add is what the mean does not say.
 
-So was the prior of tastes learnt from these very people: `--plain` does without it, and its figures are the honest ones.
+The prior of tastes was learnt from these very people too: `--plain` does without it, and gives the honest figures.
 
 The bank of all photos takes some minutes, and is kept where `--bank` says.
 """
