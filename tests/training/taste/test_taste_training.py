@@ -1,5 +1,4 @@
-"""The prior of tastes is found again where it is known, and general scores come from heads that did not see the
-photo."""
+"""The prior of tastes is found again where it is known; general scores come from heads that did not see the photo."""
 
 import gzip
 from pathlib import Path
@@ -22,12 +21,16 @@ PHOTOS, TILES, PERSONS = 120, 20, 60
 
 
 def made_up(*, seed: int = 0) -> tuple[People, np.ndarray]:
-    """People whose tastes differ along one line of what the model sees, in two lists of photos; and that line
-    (PHOTOS,).""" rng = np.random.default_rng(seed) hidden = rng.normal(size=(PHOTOS + TILES, 6)) seen = np.maximum(0.5
-    + hidden @ rng.normal(size=(6, CHANNELS)) * 0.2, 0).astype(np.float32) general, line = hidden[:PHOTOS, 0],
-    hidden[:PHOTOS, 1] ratings = 0.5 * general + rng.normal(size=(PERSONS, 1)) * 0.6 * line + 0.6 *
-    rng.normal(size=(PERSONS, PHOTOS)) groups = np.arange(PERSONS) % 2 ratings[groups == 0, : PHOTOS // 2] = np.nan
-    ratings[groups == 1, PHOTOS // 2 :] = np.nan photos = [
+    """People whose tastes differ along one line of what the model sees, (PHOTOS,), in two lists of photos."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(PHOTOS + TILES, 6))
+    seen = np.maximum(0.5 + hidden @ rng.normal(size=(6, CHANNELS)) * 0.2, 0).astype(np.float32)
+    general, line = hidden[:PHOTOS, 0], hidden[:PHOTOS, 1]
+    ratings = 0.5 * general + rng.normal(size=(PERSONS, 1)) * 0.6 * line + 0.6 * rng.normal(size=(PERSONS, PHOTOS))
+    groups = np.arange(PERSONS) % 2
+    ratings[groups == 0, : PHOTOS // 2] = np.nan
+    ratings[groups == 1, PHOTOS // 2 :] = np.nan
+    photos = [
         RatedPhoto(Path(str(n)), "oasis" if n < PHOTOS else "avt", "", float(hidden[n, 0]), 0.9, n % 5)
         for n in range(PHOTOS + TILES)
     ]
