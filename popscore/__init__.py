@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from popscore.insight.trials import WhatIf, what_if
     from popscore.people.find import PhotoFaces, SeenFace, find_faces
     from popscore.people.selfie import SelfieScore, score_selfie
+    from popscore.personal.bank import MemoryBank
     from popscore.posts import Constraints, PairSet, Posts, make_pairs, read_pairs, read_posts, write_pairs
     from popscore.video import FramePoint, RankedFrame, VideoLimits, VideoRanking, frame_images, rank_video
 
@@ -58,6 +59,7 @@ __all__ = [
     "FramePoint",
     "ImageTooLarge",
     "InvalidSetting",
+    "MemoryBank",
     "ModelRefused",
     "ModelUnavailable",
     "NamedPhoto",
@@ -114,6 +116,7 @@ _HOMES = {
     "popscore.insight.facts": ("PhotoFacts", "facts"),
     "popscore.insight.maps": ("Contributions", "ScoreMap", "explain"),
     "popscore.people.find": ("PhotoFaces", "SeenFace", "find_faces"),
+    "popscore.personal.bank": ("MemoryBank",),
     "popscore.posts": ("Constraints", "PairSet", "Posts", "make_pairs", "read_pairs", "read_posts", "write_pairs"),
     "popscore.people.selfie": ("SelfieScore", "score_selfie"),
     "popscore.video": ("FramePoint", "RankedFrame", "VideoLimits", "VideoRanking", "frame_images", "rank_video"),

@@ -61,5 +61,9 @@ class ExportFailed(PopscoreError, OSError):
     """A CSV, a ZIP or a side-car could not be written; what was there before is still there."""
 
 
+class BankRefused(PopscoreError, ValueError):
+    """A memory bank is damaged, is none, comes from a newer popscore, or belongs to another model."""
+
+
 class PublishFailed(PopscoreError, OSError):
     """A model did not get to the Hub; the message says what is there now."""

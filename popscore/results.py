@@ -15,19 +15,65 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """One of a person's own posts that is like a photo.
+
+    Attributes:
+        id: of the post.
+        psi: how much it is like the photo, 0 to 1, see `popscore.personal.retrieval`.
+        local_score: its likes over the mean likes of that person's other posts within a month.
+    """
+
+    id: str
+    psi: float
+    local_score: float
+
+    def to_json(self) -> Json:
+        """As a part of a result."""
+        return {"id": self.id, "psi": round(self.psi, 4), "local_score": round(self.local_score, 4)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonalScore:
+    """What a person's own past posts say about a photo.
+
+    Attributes:
+        score: on the scale of the model's own score, which it is where there are no posts.
+        expected_ratio: expected likes over the person's usual likes; 1 where there are no posts.
+        support: how much of the score the posts have decided, 0 to 1.
+        neighbours: the posts that are most like the photo, the nearest first.
+    """
+
+    score: float
+    expected_ratio: float
+    support: float
+    neighbours: tuple[Neighbour, ...] = ()
+
+    def to_json(self) -> Json:
+        """The keys that a result has besides, where there is a memory bank."""
+        return {
+            "personal_score": round(self.score, 4),
+            "expected_ratio": round(self.expected_ratio, 4),
+            "support": round(self.support, 4),
+            "neighbours": [neighbour.to_json() for neighbour in self.neighbours],
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScoredPhoto:
     """A photo with its score.
 
     Attributes:
         file: what the photo was called by whoever gave it.
         score: the model's output; comparable within one model only.
-        percentile: share of the reference population that scores lower, 0 to 100.
-        label, color: name and `#rrggbb` of the score's band.
+        percentile: share of the reference population that scores lower than `order_score`, 0 to 100.
+        label, color: name and `#rrggbb` of the band of `order_score`.
         width, height: of the upright photo, in pixels.
         rank: 1 is best among the photos of the same call; a photo alone is first. Those with a warning come after
             all others.
         warning: the picture is almost black, of one colour, or not a photograph but text or a screen; the score
             of such a picture means nothing. None for all others.
+        personal: what a person's own past posts say about it; None without a memory bank.
     """
 
     file: str
@@ -39,6 +85,7 @@ class ScoredPhoto:
     height: int
     rank: int = 1
     warning: Fault | None = None
+    personal: PersonalScore | None = None
 
     @classmethod
     def of(cls, photo: "ScoredPhoto", **more: Any) -> Self:
@@ -51,8 +98,19 @@ class ScoredPhoto:
         known = {item.name: getattr(photo, item.name) for item in fields(ScoredPhoto)}
         return cls(**{**known, **more})
 
+    @property
+    def personal_score(self) -> float | None:
+        """The score after a person's own past posts have spoken; None without a memory bank."""
+        return None if self.personal is None else self.personal.score
+
+    @property
+    def order_score(self) -> float:
+        """What decides about place and label: the personal score where there is one, else the model's."""
+        return self.score if self.personal is None else self.personal.score
+
     def to_json(self) -> Json:
         """The result object of every door."""
+        personal = {} if self.personal is None else self.personal.to_json()
         return {
             "file": self.file,
             "rank": self.rank,
@@ -63,6 +121,7 @@ class ScoredPhoto:
             "width": self.width,
             "height": self.height,
             "warning": self.warning,
+            **personal,
         }
 
 
@@ -221,7 +280,12 @@ class Ranking:
 
 
 def scored_photo(
-    file: str, score: float, size: tuple[int, int], spec: ModelSpec, warning: Fault | None = None
+    file: str,
+    score: float,
+    size: tuple[int, int],
+    spec: ModelSpec,
+    warning: Fault | None = None,
+    personal: PersonalScore | None = None,
 ) -> ScoredPhoto:
     """A score with its place on the model's scale: percentile, band and colour.
 
@@ -231,23 +295,26 @@ def scored_photo(
         size: (width, height) of the upright photo, in pixels.
         spec: of the model.
         warning: what is wrong with the picture.
+        personal: what a person's own posts say about it; percentile and band are then those of the personal score.
     """
-    band = scale.band(score)
+    deciding = score if personal is None else personal.score
+    band = scale.band(deciding)
     return ScoredPhoto(
         file=file,
         score=score,
-        percentile=scale.percentile(score, mean=spec.reference_mean, std=spec.reference_std),
+        percentile=scale.percentile(deciding, mean=spec.reference_mean, std=spec.reference_std),
         label=band.label,
         color=band.color,
         width=size[0],
         height=size[1],
         warning=warning,
+        personal=personal,
     )
 
 
 def place_key(photo: ScoredPhoto) -> tuple[bool, float]:
     """Sorts photos best first: by score, and those with a warning after all others."""
-    return photo.warning is not None, -photo.score
+    return photo.warning is not None, -photo.order_score
 
 
 def competition_ranks(scores: Sequence[float]) -> list[int]:

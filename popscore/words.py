@@ -59,6 +59,32 @@ def warned(warning: str) -> str:
     return f"This picture is {WARNINGS[warning]}: its score means nothing, and it comes after all others."
 
 
+def expected_likes(ratio: float, support: float) -> str:
+    """What a person's own posts say, in a few words: `1.6 times the usual likes, 40 % from your posts`.
+
+    Args:
+        ratio: expected likes over the usual ones.
+        support: how much the posts have decided, 0 to 1.
+    """
+    if support < 0.005:
+        return "your posts say nothing about it"
+    return f"{ratio:.1f} times the usual likes, {100 * support:.0f} % from your posts"
+
+
+def liked_by_followers(ratio: float, support: float) -> str:
+    """What a person's own posts say, as a sentence.
+
+    Args:
+        ratio: expected likes over the usual ones.
+        support: how much the posts have decided, 0 to 1.
+    """
+    if support < 0.005:
+        return "Your posts say nothing about pictures like this one."
+    if 0.95 <= ratio < 1.05:
+        return "People who follow you liked pictures like these as much as usual."
+    return f"People who follow you liked pictures like these {ratio:.1f} times as much as usual."
+
+
 FACE_NOT_SHARP = "face not sharp"
 
 

@@ -21,7 +21,7 @@ HOMES = {
     "av": "popscore/video/decoding",
     "pyarrow": "popscore/posts",
     "rustworkx": "popscore/posts",
-    "sqlite3": "popscore/files popscore/scoring popscore/study",
+    "sqlite3": "popscore/files popscore/scoring popscore/study popscore/personal",
 }
 MOST_ROOT_FILES = 12
 

@@ -49,3 +49,11 @@ def test_photos_side_by_side_go_by_their_places() -> None:
     assert words.verdict_of_places([1.0, 5.0], MODEL, stacked=True).startswith("The lower one is the more popular one")
     assert words.verdict_of_places([1.0, 5.0, 9.0], MODEL).startswith("Photo 3 is the more popular one")
     assert words.verdict_of_places([5.0, 5.0], MODEL).startswith("Too close to call: Left")
+
+
+def test_likes_to_expect_are_said_in_words() -> None:
+    assert words.expected_likes(1.62, 0.4) == "1.6 times the usual likes, 40 % from your posts"
+    assert words.expected_likes(1.0, 0.0) == "your posts say nothing about it"
+    assert words.liked_by_followers(1.62, 0.4).endswith("liked pictures like these 1.6 times as much as usual.")
+    assert words.liked_by_followers(1.01, 0.4).endswith("as much as usual.")
+    assert "say nothing" in words.liked_by_followers(1.0, 0.0)

@@ -5,7 +5,7 @@ import argparse
 import popscore
 from popscore import words
 from popscore.cli.answers import announce, json_text, status
-from popscore.cli.arguments import Commands, add_exact, add_json
+from popscore.cli.arguments import Commands, add_bank, add_exact, add_json, opened_bank
 from popscore.cli.score import rows
 from popscore.cli.terminal import write
 from popscore.foreign_text import printable
@@ -17,13 +17,16 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     compare.add_argument("first", metavar="A", help="a photo file")
     compare.add_argument("second", metavar="B", help="another one")
     add_exact(compare)
+    add_bank(compare)
     add_json(compare)
     return compare
 
 
 def run(options: argparse.Namespace) -> int:
     """Score both photos and print which is the better one."""
-    answer = popscore.compare_images(options.first, options.second, scorer=popscore.load_scorer(exact=options.exact))
+    scorer = popscore.load_scorer(exact=options.exact)
+    bank = opened_bank(options, scorer)
+    answer = popscore.compare_images(options.first, options.second, scorer=scorer, bank=bank)
     announce(answer.model)
     if options.json:
         write(json_text(answer.to_json()))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import popscore
 from popscore.cli.answers import announce, json_text, status
-from popscore.cli.arguments import Commands, add_exact, add_json
+from popscore.cli.arguments import Commands, add_bank, add_exact, add_json, opened_bank
 from popscore.cli.terminal import colored, write
 from popscore.foreign_text import printable
 
@@ -21,7 +21,8 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         help="the best crop of a photo for each shape",
         description="Find the best crop of a photo for each shape: the largest one that fits, at the best place.",
         # The photo first: behind --aspect it would be taken for one more shape.
-        usage="popscore crops [-h] PHOTO [--aspect W:H [W:H ...]] [--out DIR] [--keep-location] [--exact] [--json]",
+        usage="popscore crops [-h] PHOTO [--aspect W:H [W:H ...]] [--out DIR] [--keep-location] [--exact] "
+        "[--bank FILE] [--at TIME] [--json]",
     )
     crops.add_argument("photo", metavar="PHOTO", help="a photo file")
     crops.add_argument(
@@ -35,6 +36,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         "--keep-location", action="store_true", help="write where the photo was taken too, if the file says"
     )
     add_exact(crops)
+    add_bank(crops)
     add_json(crops)
     return crops
 
@@ -51,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         make_folder(folder)  # before the work, so that a file in its place is told at once
     scorer = popscore.load_scorer(exact=options.exact)
     announce(scorer.model)
-    answer = popscore.best_crops(options.photo, aspects=aspects, scorer=scorer)
+    bank = opened_bank(options, scorer)
+    answer = popscore.best_crops(options.photo, aspects=aspects, scorer=scorer, bank=bank)
     if folder is not None:
         answer = save_crops(options.photo, answer, folder, keep_location=options.keep_location, limits=scorer.limits)
     write(json_text(answer.to_json()) if options.json else _text(answer))
@@ -68,7 +71,7 @@ def _rows(crop: "Crop") -> str:
     size = f"{right - left} x {bottom - top} at {left}, {top}"
     label = colored(f"{crop.label:<9}", crop.color)
     written = "" if crop.image is None else f"  {printable(crop.image)}"
-    first = f"{crop.aspect:<8}  {size:<26}  {crop.score:6.2f}  {label}  {_gain(crop)}{written}"
+    first = f"{crop.aspect:<8}  {size:<26}  {crop.order_score:6.2f}  {label}  {_gain(crop)}{written}"
     return f"{first.rstrip()}\n          {crop.reason}\n"
 
 

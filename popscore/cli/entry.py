@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import popscore
 from popscore.cli import (
     app,
+    bank,
     cache,
     card,
     compare,
@@ -53,6 +54,7 @@ _COMMANDS = (
     pairs,
     evaluate,
     study,
+    bank,
     train_selfie,
     convert,
     publish,

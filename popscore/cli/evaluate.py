@@ -47,6 +47,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         "--win-scale", type=_scale, default=1.0, metavar="S", help="of --scores: units per log odds (1)"
     )
     evaluate.add_argument("--plot", metavar="PNG", help="also draw the figures")
+    evaluate.add_argument(
+        "--bank", metavar="FILE", help="instead of PAIRS: what each part of a memory bank brings, on its own posts"
+    )
     evaluate.add_argument("--suite", choices=("appeal",), help="instead of PAIRS: the appeal model's own table")
     evaluate.add_argument("--data", metavar="DIR", help="with --suite: folder with the rated photos, oasis/ and avt/")
     add_json(evaluate)
@@ -60,6 +63,10 @@ def run(options: argparse.Namespace) -> int:
         if options.data is None or options.pairs is not None or len(options.model) > 1:
             options.refuse("--suite needs --data DIR, takes no PAIRS and one --model at most")
         return _suite(options)
+    if options.bank is not None:
+        if options.pairs is not None or options.images or options.scores or options.model:
+            options.refuse("--bank asks about the bank's own posts: give no PAIRS, --images, --scores or --model")
+        return _bank(options)
     if options.pairs is None or options.data is not None:
         options.refuse("PAIRS is missing, or --suite appeal with --data DIR")
     if bool(options.images) == bool(options.scores):
@@ -76,6 +83,22 @@ def _suite(options: argparse.Namespace) -> int:
     found = measured(Path(options.data), Path(options.model[0]) if options.model else None)
     # In one line, as scripts have read it since the first version.
     write(json.dumps(found.to_json(), allow_nan=False) + "\n" if options.json else found.text())
+    return ALL_WELL
+
+
+def _bank(options: argparse.Namespace) -> int:
+    import popscore
+    from popscore.personal.ablation import ablation
+    from popscore.personal.bank import MemoryBank
+
+    scorer = popscore.load_scorer()
+    announce(scorer.model)
+    bank = MemoryBank.open(options.bank, scorer=scorer)
+    with Progress(of="stretches of time") as progress:
+        found = ablation(bank, scorer.model, on_progress=progress.update)
+    results = [row.to_json() for row in found.rows]
+    document = {"model": scorer.model.to_json(), "results": results, "errors": [], **found.to_json()}
+    write(json_text(document) if options.json else found.text())
     return ALL_WELL
 
 

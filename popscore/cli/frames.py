@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import popscore
 from popscore.cli.answers import announce, json_text, status
-from popscore.cli.arguments import Commands, add_json, whole_number
+from popscore.cli.arguments import Commands, add_bank, add_json, opened_bank, whole_number
+from popscore.cli.score import personal_remark
 from popscore.cli.terminal import Progress, colored, complain, write
 from popscore.foreign_text import printable
 from popscore.settings import Settings
@@ -32,6 +33,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         "--top", type=whole_number, default=_TOP, metavar="K", help=f"so many different moments at most ({_TOP})"
     )
     frames.add_argument("--out", metavar="DIR", help="write them as JPEGs in full size, and a contact sheet")
+    add_bank(frames)
     add_json(frames)
     return frames
 
@@ -51,6 +53,7 @@ def _ranking(options: argparse.Namespace) -> "VideoRanking":
     settings = Settings.from_environment()
     scorer = popscore.load_scorer(settings)
     announce(scorer.model)
+    bank = opened_bank(options, scorer)
     with Progress(of="frames") as progress:
         return rank_video(
             options.video,
@@ -61,6 +64,7 @@ def _ranking(options: argparse.Namespace) -> "VideoRanking":
             out=options.out,
             on_progress=progress.update,
             limits=VideoLimits.of(settings),
+            bank=bank,
         )
 
 
@@ -71,7 +75,8 @@ def _text(ranking: "VideoRanking") -> str:
         label = colored(f"{frame.label:<9}", frame.color)
         place = f"{_time(frame.time_s):>11}  frame {frame.frame_index:<7}"
         written = "" if frame.image is None else f"  {printable(str(frame.image))}"
-        lines.append(f"{frame.rank:>5}  {frame.score:6.2f}  {label}  {place}{written}".rstrip() + "\n")
+        row = f"{frame.rank:>5}  {frame.order_score:6.2f}  {label}  {place}{written}{personal_remark(frame)}"
+        lines.append(row.rstrip() + "\n")
     return "".join(lines)
 
 

@@ -34,7 +34,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     source.add_argument(
         "--column",
         metavar="NAME=COLUMN",
-        type=_column,
+        type=column,
         action="append",
         default=[],
         help=f"which column holds NAME, one of {', '.join(_NAMES)}; usual names are found without",
@@ -251,11 +251,16 @@ def _status(errors: Sequence["RowError"], failed: int, too_large: Sequence[str],
 # --- options ------------------------------------------------------------------------------------------
 
 
-def _column(text: str) -> tuple[str, str]:
-    name, equals, column = text.partition("=")
-    if name not in _NAMES or not equals or not column:
+def column(text: str) -> tuple[str, str]:
+    """Which column holds a value, as `NAME=COLUMN`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not of this form, or there is no such value.
+    """
+    name, equals, found = text.partition("=")
+    if name not in _NAMES or not equals or not found:
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is not NAME=COLUMN with NAME one of {', '.join(_NAMES)}")
-    return name, column
+    return name, found
 
 
 def _date(text: str) -> datetime:

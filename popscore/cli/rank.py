@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import popscore
 from popscore import words
 from popscore.cli.answers import announce, json_text, status
-from popscore.cli.arguments import Commands, add_exact, add_json, whole_number
+from popscore.cli.arguments import Commands, add_bank, add_exact, add_json, opened_bank, whole_number
+from popscore.cli.score import personal_remark
 from popscore.cli.terminal import Progress, colored, complain, write
 from popscore.errors import ExportFailed, InvalidSetting
 from popscore.foreign_text import printable
@@ -39,6 +40,7 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         "--xmp", action="store_true", help="write star ratings beside the photos: one star for each fifth of the scale"
     )
     add_exact(rank)
+    add_bank(rank)
     rank.add_argument("--no-cache", action="store_true", help="neither use nor keep scores of earlier runs")
     add_json(rank)
     return rank
@@ -66,7 +68,8 @@ def _ranking(options: argparse.Namespace) -> Ranking:
     found = find_photos(options.paths)
     scorer = popscore.load_scorer(settings, exact=options.exact)
     announce(scorer.model)
-    cache = None if options.no_cache else _cache(settings, scorer)
+    bank = opened_bank(options, scorer)
+    cache = None if options.no_cache or bank is not None else _cache(settings, scorer)
     try:
         with Progress() as progress:
             ranking = popscore.rank_images(
@@ -77,6 +80,7 @@ def _ranking(options: argparse.Namespace) -> Ranking:
                 people=options.people,
                 on_progress=progress.update,
                 cache=cache,
+                bank=bank,
             )
     finally:
         if cache is not None:
@@ -105,8 +109,8 @@ def _text(ranking: Ranking) -> str:
         label = colored(f"{photo.label:<9}", photo.color)
         below = "    " if photo.group_best is False else ""
         remarks = "; ".join(_remarks_on(photo))
-        file = f"{below}{printable(photo.file)}{f'  ({remarks})' if remarks else ''}"
-        lines.append(f"{photo.rank:>5}  {photo.score:6.2f}  {label}  tier {photo.tier:<3}  {file}\n")
+        file = f"{below}{printable(photo.file)}{f'  ({remarks})' if remarks else ''}{personal_remark(photo)}"
+        lines.append(f"{photo.rank:>5}  {photo.order_score:6.2f}  {label}  tier {photo.tier:<3}  {file}\n")
     return "".join(lines)
 
 

@@ -6,7 +6,7 @@ from popscore import scale
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto, PhotoSource
 from popscore.results import Report, ScoredPhoto, report
-from popscore.scoring.scorer import Scorer, load_scorer
+from popscore.scoring.scorer import Bank, Scorer, load_scorer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +33,18 @@ class Comparison(Report):
 
 
 def compare_images(
-    first: PhotoSource | NamedPhoto, second: PhotoSource | NamedPhoto, *, scorer: Scorer | None = None
+    first: PhotoSource | NamedPhoto,
+    second: PhotoSource | NamedPhoto,
+    *,
+    scorer: Scorer | None = None,
+    bank: Bank | None = None,
 ) -> Comparison:
     """Score two photos with one model and say how likely the first is the more popular one.
 
     Args:
         first, second: paths, bytes, binary file objects or PIL images, with or without names.
         scorer: by default the one that the environment asks for.
+        bank: a person's own posts, `popscore.MemoryBank`; the personal scores are then compared.
 
     Returns:
         Both results; photos that cannot be read are among the errors.
@@ -47,13 +52,16 @@ def compare_images(
     Raises:
         InvalidSetting: an environment variable cannot be used.
         ModelUnavailable, ModelRefused: there is no model.
+        BankRefused: the bank was made with another model.
     """
     scorer = scorer or load_scorer()
+    if bank is not None:
+        scorer = bank.scorer(scorer)
     both = report(scorer.model, scorer.score_many([first, second]))
     chance, too_close = None, False
     if len(both.results) == 2 and not any(photo.warning for photo in both.results):
         a, b = both.results
-        chance = scale.win_probability(a.score, b.score, win_scale=scorer.model.spec.win_scale)
+        chance = scale.win_probability(a.order_score, b.order_score, win_scale=scorer.model.spec.win_scale)
         too_close = _gap(a, b) <= scorer.model.spec.likely_noise
     return Comparison(
         model=both.model, results=both.results, errors=both.errors, win_probability=chance, too_close=too_close
@@ -61,4 +69,4 @@ def compare_images(
 
 
 def _gap(a: ScoredPhoto, b: ScoredPhoto) -> float:
-    return abs(a.score - b.score)
+    return abs(a.order_score - b.order_score)

@@ -93,6 +93,8 @@ _COLUMNS = (
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if isinstance(value, list):  # neighbours
+        value = "; ".join(str(one["id"]) for one in value)
     return cell(value) if isinstance(value, str) else "" if value is None else value
 
 

@@ -93,7 +93,7 @@ def moment_order(
     """
     if len(measures) != len(photos):
         raise ValueError(f"{len(measures)} measures for {len(photos)} photos")
-    qualities = _qualities(measures, [photo.score for photo in photos], noise)
+    qualities = _qualities(measures, [photo.order_score for photo in photos], noise)
     closed = _eyes_closed(measures)
     order = sorted(
         range(len(photos)), key=lambda at: (photos[at].warning is not None, closed[at], -round(qualities[at].total, 9))

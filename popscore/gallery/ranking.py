@@ -12,7 +12,7 @@ from popscore.people.shots import ShotMeasure
 from popscore.photos import similarity
 from popscore.photos.sources import NamedPhoto, PhotoSource
 from popscore.results import FailedPhoto, PeopleSeen, RankedPhoto, Ranking, ScoredPhoto, place_key, ranks_of
-from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
+from popscore.scoring.scorer import Bank, Candidate, ScoreCache, Scorer, load_scorer
 
 
 def rank_images(
@@ -25,6 +25,7 @@ def rank_images(
     on_progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     cache: ScoreCache | None = None,
+    bank: Bank | None = None,
 ) -> Ranking:
     """Score photos and put the best one first.
 
@@ -41,6 +42,8 @@ def rank_images(
         cancelled: asked after each photo; once it answers True the work stops, and what was scored until
             then is ranked, with `stopped` set.
         cache: remembers scores from one run to the next. What is measured within groups, and faces, are not remembered.
+        bank: a person's own posts, `popscore.MemoryBank`: the order, tiers and noise are then those of the personal
+            scores. The cache is not used, for it does not know what was seen in a photo.
 
     Returns:
         The ranking; photos that cannot be read or scored are among its errors. One that cannot be read a second time
@@ -49,9 +52,12 @@ def rank_images(
     Raises:
         InvalidSetting: `top` is below 1, or an environment variable cannot be used.
         ModelUnavailable, ModelRefused: there is no model.
+        BankRefused: the bank was made with another model.
     """
     _check_top(top)
     scorer = scorer or load_scorer()
+    if bank is not None:
+        scorer, cache = bank.scorer(scorer), None
     total = len(photos) if isinstance(photos, Sized) else None
     sources = Sources(photos) if group_similar or people else None
     found: list[Candidate | FailedPhoto] = []
@@ -250,7 +256,7 @@ def _gap(photo: ScoredPhoto, lower: ScoredPhoto) -> float | None:
     """
     if photo.warning is None and lower.warning is not None:
         return None
-    return max(0.0, photo.score - lower.score)
+    return max(0.0, photo.order_score - lower.order_score)
 
 
 def _tiers(best_first: Sequence[ScoredPhoto], noise: float) -> list[int]:

@@ -23,7 +23,7 @@ from popscore.photos import decode
 from popscore.photos.faults import fault
 from popscore.photos.sources import NamedPhoto, PhotoSource, named
 from popscore.results import FailedPhoto, Report, ScoredPhoto, scored_photo
-from popscore.scoring.scorer import Scorer, load_scorer
+from popscore.scoring.scorer import Bank, Scorer, load_scorer
 from popscore.settings import Settings
 
 # A crop with a shorter side than this shows nothing.
@@ -42,6 +42,7 @@ class Crop(ScoredPhoto):
         reason: why the crop lies there, in words.
         faces_cut: faces of which the crop shows a part only; 0 wherever that can be avoided.
         image: where the crop was written, None if it was not.
+        personal_before: personal score of the whole photo; None without a memory bank.
     """
 
     aspect: str
@@ -51,17 +52,21 @@ class Crop(ScoredPhoto):
     reason: str
     faces_cut: int = 0
     image: str | None = None
+    personal_before: float | None = None
 
     @property
     def gain(self) -> float:
         """By how much the crop scores higher than the whole photo; it did not choose the crop."""
-        return self.score - self.score_before
+        before = self.score_before if self.personal_before is None else self.personal_before
+        return self.order_score - before
 
     def to_json(self) -> Json:
         """The result object of every door that crops."""
         # Not super(): a class with slots is made twice, and super() knows the first one.
+        before = {} if self.personal_before is None else {"personal_score_before": round(self.personal_before, 4)}
         return {
             **ScoredPhoto.to_json(self),
+            **before,
             "aspect": self.aspect,
             "box": list(self.box),
             "score_before": round(self.score_before, 4),
@@ -81,7 +86,11 @@ class Crops(Report):
 
 
 def best_crops(
-    photo: PhotoSource | NamedPhoto, *, aspects: Sequence[str] = ASPECTS, scorer: Scorer | None = None
+    photo: PhotoSource | NamedPhoto,
+    *,
+    aspects: Sequence[str] = ASPECTS,
+    scorer: Scorer | None = None,
+    bank: Bank | None = None,
 ) -> Crops:
     """The best crop of a photo for each shape.
 
@@ -92,6 +101,7 @@ def best_crops(
         photo: path, bytes, binary file object or PIL image, with or without a name.
         aspects: `W:H` or `free`.
         scorer: by default the one that the environment asks for. Whatever model it has, the crops are the same.
+        bank: a person's own posts, `popscore.MemoryBank`: the gain is then that of the personal score.
 
     Raises:
         InvalidSetting: an aspect cannot be used, or an environment variable.
@@ -101,6 +111,7 @@ def best_crops(
     """
     wanted = parse_aspects(aspects)
     scorer = scorer or load_scorer()
+    scorer = scorer if bank is None else bank.scorer(scorer)
     photo = named(photo)
     decoded = decode.read_photo(photo, at_least=scorer.at_least, limits=scorer.limits)
     return _crops(decoded, wanted, scorer, photo)
@@ -164,7 +175,8 @@ def checked_box(box: Sequence[Any], size: tuple[int, int]) -> Box:
 
 def _crops(decoded: decode.Photo, aspects: Sequence[Aspect], scorer: Scorer, photo: NamedPhoto) -> Crops:
     pixels, size = decoded.pixels, (decoded.width, decoded.height)
-    whole, framing = _look(pixels, scorer)
+    seen, framing = _look(pixels, scorer)
+    whole, personal = seen.score, scorer.personal(seen, pixels)
     faces = _faces(pixels, size)
     warning = fault(pixels)
     results: list[Crop] = []
@@ -177,29 +189,34 @@ def _crops(decoded: decode.Photo, aspects: Sequence[Aspect], scorer: Scorer, pho
             errors.append(FailedPhoto(file=photo.name, error=error))
             continue
         reduced = _reduced(found.box, size, pixels.size)
-        score = whole if reduced == (0, 0, *pixels.size) else scorer.predict(pixels, box=reduced).score
+        score, mine = whole, personal
+        if reduced != (0, 0, *pixels.size):
+            part = scorer.predict(pixels, box=reduced, embedding=scorer.is_personal)
+            score, mine = part.score, scorer.personal(part, pixels.crop(reduced)) if scorer.is_personal else None
         results.append(
             Crop.of(
-                scored_photo(photo.name, score, size, scorer.model.spec, warning),
+                scored_photo(photo.name, score, size, scorer.model.spec, warning, mine),
                 aspect=aspect.text,
                 box=found.box,
                 score_before=whole,
                 noise=scorer.model.spec.likely_noise,
                 reason=found.reason,
                 faces_cut=found.faces_cut,
+                personal_before=None if personal is None else personal.score,
             )
         )
     return Crops(model=scorer.model, results=results, errors=errors)
 
 
-def _look(pixels: Image.Image, scorer: Scorer) -> tuple[float, Framing]:
+def _look(pixels: Image.Image, scorer: Scorer) -> tuple[Prediction, Framing]:
     """The score of the whole photo, and what the embedded model sees in it: one run where it is the scorer."""
     embedded = load_model(Settings())
-    seen: Prediction = embedded.session.predict(to_input(pixels, embedded.info.spec), features=True)
+    given = to_input(pixels, embedded.info.spec)
+    seen = embedded.session.predict(given, embedding=scorer.is_personal, features=True)
     if seen.features is None:
         raise ModelRefused("The embedded model gives no features. Install popscore again.")
     same = scorer.model.sha256 == embedded.info.sha256
-    return seen.score if same else scorer.predict(pixels).score, Framing(seen.features)
+    return seen if same else scorer.predict(pixels, embedding=scorer.is_personal), Framing(seen.features)
 
 
 def _faces(pixels: Image.Image, size: tuple[int, int]) -> list[Box]:

@@ -146,8 +146,13 @@ def read_posts(
     )
 
 
-def find_columns(table: Table, given: Mapping[str, str]) -> dict[str, int]:
+def find_columns(table: Table, given: Mapping[str, str], *, needed: Sequence[str] = NEEDED) -> dict[str, int]:
     """Where each value stands in the rows.
+
+    Args:
+        table: open.
+        given: names of columns where they are not among `ALIASES`.
+        needed: values without which the table is of no use.
 
     Raises:
         UnreadableTable: one that is needed, or was named, is not there; the message lists those that are.
@@ -167,7 +172,7 @@ def find_columns(table: Table, given: Mapping[str, str]) -> dict[str, int]:
             place = next((known.index(alias) for alias in aliases if alias in known), None)
             if place is not None:
                 found[name] = place
-    if missing := [name for name in NEEDED if name not in found]:
+    if missing := [name for name in needed if name not in found]:
         raise UnreadableTable(
             f"{table.name} has no column {' and none '.join(missing)}. Its columns are: {there}. "
             f"Say which one it is: --column {missing[0]}=NAME"

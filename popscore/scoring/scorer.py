@@ -17,7 +17,7 @@ from popscore.models.session import Prediction
 from popscore.photos import decode, similarity
 from popscore.photos.faults import fault
 from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
-from popscore.results import FailedPhoto, Fault, Outcome, ScoredPhoto, scored_photo
+from popscore.results import FailedPhoto, Fault, Outcome, PersonalScore, ScoredPhoto, scored_photo
 from popscore.settings import Settings
 
 Arguments = ParamSpec("Arguments")
@@ -51,7 +51,7 @@ class Content:
         score: by one model, see `ScoreCache`.
         width, height: of the upright photo, in pixels.
         signature, taken_s: as in `Candidate`.
-        warning: as in `ScoredPhoto`.
+        warning, personal: as in `ScoredPhoto`; the second is not remembered.
     """
 
     score: float
@@ -60,6 +60,7 @@ class Content:
     signature: bytes
     taken_s: float | None
     warning: Fault | None = None
+    personal: PersonalScore | None = None
 
 
 class ScoreCache(Protocol):
@@ -73,6 +74,17 @@ class ScoreCache(Protocol):
 
     def put(self, photo: PhotoSource, content: Content) -> None:
         """Remember what was found out about this photo."""
+
+
+class Bank(Protocol):
+    """What a person's own posts say: `popscore.MemoryBank`. Named here, so that nobody imports it who has none."""
+
+    def scorer(self, scorer: "Scorer") -> "Scorer":
+        """The same scorer, which also gives personal scores.
+
+        Raises:
+            BankRefused: the bank was made with another model.
+        """
 
 
 class Scorer:
@@ -102,6 +114,11 @@ class Scorer:
         """The model itself can say where in a picture its score comes from."""
         return self._session.has_map
 
+    @property
+    def has_embedding(self) -> bool:
+        """The model can say what it sees in a picture, so that pictures can be compared."""
+        return self._session.has_embedding
+
     def predict(
         self, pixels: Image.Image, *, box: Box | None = None, activation_map: bool = False, embedding: bool = False
     ) -> Prediction:
@@ -120,6 +137,20 @@ class Scorer:
         """
         model_input = to_input(pixels, self._spec, box=box)
         return self._session.predict(model_input, activation_map=activation_map, embedding=embedding)
+
+    @property
+    def is_personal(self) -> bool:
+        """It gives personal scores too, see `popscore.personal`."""
+        return False
+
+    def personal(self, _seen: Prediction, _pixels: Image.Image) -> PersonalScore | None:
+        """What a person's own posts say about a picture; None where there is no memory bank.
+
+        Args:
+            _seen: what the model says about it, with the embedding.
+            _pixels: the picture, upright, mode RGB.
+        """
+        return None
 
     def score(self, photo: PhotoSource | NamedPhoto, *, name: str | None = None) -> ScoredPhoto:
         """Score one photo.
@@ -215,13 +246,40 @@ class Scorer:
     def content(self, photo: NamedPhoto) -> Content:
         """Find out all there is about the content of a photo. Errors as `score`."""
         decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
-        score = self.predict(decoded.pixels).score
-        signature = similarity.signature(decoded.pixels)
-        return Content(score, decoded.width, decoded.height, signature, decoded.taken_s, fault(decoded.pixels))
+        return _content(decoded, self.predict(decoded.pixels))
+
+    def content_with(
+        self,
+        photo: NamedPhoto,
+        look: "Callable[[Scorer, Prediction, Image.Image], Found]",
+        *,
+        hurry: bool = False,  # noqa: ARG002  nobody else waits here
+    ) -> tuple[Content, Found]:
+        """As `content`, and have something else found out of the same pixels and the same run of the model.
+
+        Args:
+            photo: with its name.
+            look: a function of a module, so that a worker knows it too; gets the scorer, what the model says with the
+                embedding, and the pixels. What it returns is made of plain values.
+            hurry: somebody waits for this one photo.
+        """
+        decoded = decode.read_photo(photo, at_least=self.at_least, limits=self.limits)
+        seen = self.predict(decoded.pixels, embedding=True)
+        return _content(decoded, seen), look(self, seen, decoded.pixels)
 
     def _candidate(self, name: str, content: Content) -> Candidate:
-        photo = scored_photo(name, content.score, (content.width, content.height), self._spec, content.warning)
+        size = content.width, content.height
+        photo = scored_photo(name, content.score, size, self._spec, content.warning, content.personal)
         return Candidate(photo, content.signature, content.taken_s)
+
+
+Look = Callable[[Scorer, Prediction, Image.Image], Found]
+"""Finds something out about a picture that was scored, see `Scorer.content_with`."""
+
+
+def _content(decoded: decode.Photo, seen: Prediction) -> Content:
+    signature = similarity.signature(decoded.pixels)
+    return Content(seen.score, decoded.width, decoded.height, signature, decoded.taken_s, fault(decoded.pixels))
 
 
 def load_scorer(settings: Settings | None = None, *, exact: bool = False) -> Scorer:

@@ -18,7 +18,7 @@ from popscore.files.atomic import make_folder
 from popscore.foreign_text import shortened
 from popscore.photos.sources import NamedPhoto
 from popscore.results import FailedPhoto, competition_ranks
-from popscore.scoring.scorer import Candidate, Scorer, load_scorer
+from popscore.scoring.scorer import Bank, Candidate, Scorer, load_scorer
 from popscore.settings import BYTES_PER_MB, Settings
 from popscore.video.decoding.frames import Frame, Size
 from popscore.video.decoding.opening import open_video
@@ -47,6 +47,7 @@ def rank_video(
     cancelled: Callable[[], bool] | None = None,
     name: str | None = None,
     limits: VideoLimits | None = None,
+    bank: Bank | None = None,
 ) -> VideoRanking:
     """Score frames of a video and choose the best moments.
 
@@ -63,6 +64,7 @@ def rank_video(
             ranked, with `stopped` set.
         name: what to call the video; the path as given by default.
         limits: bytes, frames and time to spend; by default those of the environment.
+        bank: a person's own posts, `popscore.MemoryBank`; order and timeline then go by the personal scores.
 
     Returns:
         The ranking. It may have no results: frames that are blurred, almost black or almost white are
@@ -80,6 +82,7 @@ def rank_video(
             raise InvalidSetting(f"{option}={value} cannot be used: it must be a whole number above 0.")
     limits = limits or VideoLimits.of(Settings.from_environment())
     scorer = scorer or load_scorer()
+    scorer = scorer if bank is None else bank.scorer(scorer)
     file = name if name is not None else _label(video)
     kept = None if out is None else KeptFrames(top)
     work = _Work(scorer, file, on_progress, cancelled, limits.max_seconds, kept)
@@ -296,8 +299,8 @@ class _Work:
         for frame in self._chosen(video, places):
             result = results[places[frame.index]]
             picture = frame.image()
-            path = out / frame_name(self._file, places[frame.index] + 1, result.time_s, result.score)
-            sheet.add(places[frame.index], picture, f"{result.rank}.  {clock(result.time_s)}  {result.score:.2f}")
+            path = out / frame_name(self._file, places[frame.index] + 1, result.time_s, result.order_score)
+            sheet.add(places[frame.index], picture, f"{result.rank}.  {clock(result.time_s)}  {result.order_score:.2f}")
             try:
                 write_frame(picture, path, video.capture.exif(frame.time_s))
                 written[frame.index] = path

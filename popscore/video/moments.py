@@ -80,8 +80,8 @@ class ScoredFrame:
 
     @property
     def score(self) -> float:
-        """The model's output."""
-        return self.scored.photo.score
+        """The model's output; the personal score where there is one."""
+        return self.scored.photo.order_score
 
 
 def quality(picture: Image.Image) -> FrameQuality:

@@ -24,6 +24,8 @@ _CLASSES = {
     ("popscore.workers.messages", "Broken"),
     ("popscore.scoring.scorer", "Content"),
     ("popscore.results", "FailedPhoto"),
+    ("popscore.results", "PersonalScore"),
+    ("popscore.results", "Neighbour"),
     ("popscore.models.spec", "ModelInfo"),
     ("popscore.models.spec", "ModelSpec"),
     ("popscore.video.results", "VideoRanking"),

@@ -10,7 +10,7 @@ from popscore.cpus import usable_cpus
 from popscore.errors import ImageTooLarge, PopscoreError, UnreadableImage, UnreadableVideo
 from popscore.models import LoadedModel
 from popscore.photos.sources import ImageLimits, NamedPhoto, PhotoSource, named
-from popscore.scoring.scorer import Candidate, Content, Scorer
+from popscore.scoring.scorer import Candidate, Content, Look, Scorer
 from popscore.video import VideoLimits, VideoRanking
 from popscore.workers import tasks
 from popscore.workers.pool import Pool
@@ -213,6 +213,19 @@ class IsolatedScorer(Scorer):
     def content(self, photo: NamedPhoto) -> Content:
         """Find out all there is about the content of a photo, when it is its turn. Errors as `Scorer.score`."""
         return self._read(photo, hurry=False)
+
+    def content_with(self, photo: NamedPhoto, look: Look[Read], *, hurry: bool = False) -> tuple[Content, Read]:
+        """As `content`, and something else that a worker finds out with it, see `Scorer.content_with`."""
+        with _told(photo.short_name, UnreadableImage):
+            return self._readers.read(
+                self.limits,
+                lambda pool, allowed: pool.call(
+                    tasks.score_photo_with,
+                    (self.file, allowed, photo.location, photo.name, look),
+                    seconds=PHOTO_SECONDS,
+                    hurry=hurry,
+                ),
+            )
 
     def look(
         self,

@@ -11,7 +11,7 @@ from popscore.models.loader import LoadedModel, reopened
 from popscore.models.spec import ModelInfo
 from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
-from popscore.scoring.scorer import Content, Scorer
+from popscore.scoring.scorer import Content, Look, Scorer
 from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
 from popscore.video.best_frames import save_frame
 from popscore.video.results import RankedFrame
@@ -37,7 +37,7 @@ class ScorerFile:
 
 @dataclass(frozen=True)
 class VideoTask:
-    """What to do with a video; the arguments of `rank_video`."""
+    """What to do with a video; the arguments of `rank_video`, and the file of a memory bank."""
 
     path: Path
     name: str
@@ -46,6 +46,7 @@ class VideoTask:
     top: int
     out: Path | None
     limits: VideoLimits
+    bank: Path | None = None
 
 
 def nothing(_: Report) -> None:
@@ -60,6 +61,13 @@ def make_scorer(_: Report, scorer: ScorerFile) -> None:
 def score_photo(_: Report, scorer: ScorerFile, limits: ImageLimits, path: Path, name: str) -> Content:
     """Score a photo, see `Scorer.content`."""
     return scorer_of(scorer, limits).content(NamedPhoto(path, name))
+
+
+def score_photo_with(
+    _: Report, scorer: ScorerFile, limits: ImageLimits, path: Path, name: str, look: Look[Found]
+) -> tuple[Content, Found]:
+    """Score a photo and have something else found out with it, see `Scorer.content_with`."""
+    return scorer_of(scorer, limits).content_with(NamedPhoto(path, name), look)
 
 
 def look_at(
@@ -78,9 +86,16 @@ def rank_frames(
     report: Report, scorer: ScorerFile, video: VideoTask, side: int
 ) -> tuple[VideoRanking, list[bytes | None]]:
     """The best frames of a video, and small pictures of those that were written, `side` pixels at most."""
+    own = Scorer(_model(scorer))
+    bank = None
+    if video.bank is not None:
+        from popscore.personal.bank import MemoryBank  # no other video needs it
+
+        bank = MemoryBank.open(video.bank, scorer=own)
     ranking = rank_video(
         video.path,
-        scorer=Scorer(_model(scorer)),
+        scorer=own,
+        bank=bank,
         every=video.every,
         fast=video.fast,
         top=video.top,
