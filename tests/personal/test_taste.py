@@ -70,6 +70,7 @@ class TestNothingIsKnown:
         found = learnt(past, ratings).predict(new.embeddings, new.general)
         assert found.scores.tolist() == new.general.tolist()
         assert found.support.tolist() == [0.0] * 20
+        assert (found.deviation > 0).all()
 
     def test_no_choice(self) -> None:
         new, none = photos(20, seed=2), np.zeros((0, WIDTH))
