@@ -87,13 +87,12 @@ class Taste:
             ValueError: lengths or values that do not fit.
         """
         scores = _numbers(general, len(embeddings), "general scores")
-        if self.prior is None or self.known is None:
-            count = len(scores)
-            return Personal(scores=scores.copy(), support=np.zeros(count), deviation=np.zeros(count))
-        seen = self.prior.see(embeddings, (scores - self.reference_mean) / self.reference_std)
-        across = self.prior.covariance(seen, self.known)  # (N, P)
-        unit = self.reference_std / self.prior.slope
-        before = self.prior.variance(seen)
+        prior = self.prior or plain_prior(embeddings)
+        seen = prior.see(embeddings, (scores - self.reference_mean) / self.reference_std)
+        unit, before = self.reference_std / prior.slope, prior.variance(seen)
+        if self.known is None:
+            return Personal(scores=scores.copy(), support=np.zeros(len(scores)), deviation=unit * np.sqrt(before))
+        across = prior.covariance(seen, self.known)  # (N, P)
         taken = np.clip(np.einsum("np,np->n", across @ self.told, across), 0, before)
         return Personal(
             scores=scores + unit * (across @ self.pull),

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from popscore.personal.taste import Embeddings, Taste, choice_spread
 from popscore.personal.taste_prior import Floats
 
+MOST_PHOTOS = 300
+"""Photos that are weighed up for one question; of more, as many drawn at random."""
 MOST_CANDIDATES = 4000
 """Pairs that are weighed up for one question; of more, as many drawn at random."""
 
@@ -36,18 +38,22 @@ def most_telling_pairs(
         general: (N,) their general scores.
         count: how many pairs.
         asked: pairs (i, j) that were shown before, in either order. They are not shown again.
-        rng: which of the two comes first, and which pairs are weighed up where there are many.
+        rng: which of the two comes first, and which photos and pairs are weighed up where there are many.
 
     Raises:
         ValueError: lengths or values that do not fit.
     """
-    opinions, covariance = taste.opinions(embeddings, general)
+    scores = np.asarray(general, np.float64)
+    whole, among = len(embeddings), np.arange(len(embeddings))
+    if len(among) > MOST_PHOTOS and scores.shape == among.shape:
+        among = np.sort(rng.choice(among, MOST_PHOTOS, replace=False))
+        embeddings, scores = np.asarray(embeddings)[among], scores[among]
+    opinions, covariance = taste.opinions(embeddings, scores)
     photos = len(opinions)
     first, second = np.triu_indices(photos, 1)
-    shown = {(min(pair), max(pair)) for pair in asked}
-    if shown:
-        known = np.array([i * photos + j for i, j in shown], np.intp)
-        new = ~np.isin(first * photos + second, known)
+    if asked:
+        shown = np.array([min(pair) * whole + max(pair) for pair in asked], np.intp)
+        new = ~np.isin(among[first] * whole + among[second], shown)
         first, second = first[new], second[new]
     if len(first) > MOST_CANDIDATES:
         some = rng.choice(len(first), MOST_CANDIDATES, replace=False)
@@ -58,7 +64,8 @@ def most_telling_pairs(
         gains = _gains(covariance, opinions[first] - opinions[second], first, second, spread)
         best = int(np.argmax(gains))
         i, j = int(first[best]), int(second[best])
-        chosen.append((i, j) if rng.random() < 0.5 else (j, i))
+        pair = int(among[i]), int(among[j])
+        chosen.append(pair if rng.random() < 0.5 else pair[::-1])
         across = covariance[:, i] - covariance[:, j]
         variance = float(across[i] - across[j])
         covariance = covariance - np.outer(across, across) / (variance + 4 * spread**2)

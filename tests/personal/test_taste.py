@@ -70,6 +70,7 @@ class TestNothingIsKnown:
         found = learnt(past, ratings).predict(new.embeddings, new.general)
         assert found.scores.tolist() == new.general.tolist()
         assert found.support.tolist() == [0.0] * 20
+        assert (found.deviation > 0).all()
 
     def test_no_choice(self) -> None:
         new, none = photos(20, seed=2), np.zeros((0, WIDTH))
@@ -241,10 +242,13 @@ class TestTellingPairs:
         found = most_telling_pairs(taste, copies.embeddings, copies.general, 20, [], np.random.default_rng(0))
         assert {0, 6} not in [set(pair) for pair in found]
 
-    def test_many_photos_take_no_time(self) -> None:
-        past = photos(500, seed=1)
-        taste = learnt(past, past.opinions)
-        assert len(most_telling_pairs(taste, past.embeddings, past.general, 3, [], np.random.default_rng(0))) == 3
+    def test_of_many_photos_some_are_weighed_up(self) -> None:
+        past = photos(2000, seed=1)
+        taste = learnt(photos(0, seed=1), [])
+        rng = np.random.default_rng(0)
+        first = most_telling_pairs(taste, past.embeddings, past.general, 3, [(5, 1990)], rng)
+        assert len({tuple(sorted(pair)) for pair in first}) == 3
+        assert max(max(pair) for pair in first) > 300
 
 
 class TestRefused:

@@ -87,7 +87,7 @@ def test_missing_ratings_are_named(tmp_path: Path, content: bytes | None) -> Non
     file = tmp_path / "ratings.csv.gz"
     if content is not None:
         file.write_bytes(gzip.compress(content))
-    with pytest.raises(TrainingDataMissing, match="single ratings|no rating"):
+    with pytest.raises(TrainingDataMissing, match="Restore the file"):
         read_ratings(file, ["x.jpg"])
 
 
