@@ -14,6 +14,7 @@ from popscore.settings import Settings
 from popscore.ui.api import Endpoints
 from popscore.ui.kit.page_functions import OutOfDate
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.tastes import Tastes
 from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
 
@@ -88,12 +89,12 @@ def test_a_gallery_is_of_one_model_and_questions_about_another_are_refused(
 ) -> None:
     photos = {name: Path(shutil.copy(path, visits.folder.location)) for name, path in photos.items()}
     door = Door(scorers[0])
-    gallery = Gallery(door, visits, RememberedScores())  # type: ignore[arg-type]
+    gallery = Gallery(door, visits, RememberedScores(), Tastes(door, visits))  # type: ignore[arg-type]
     sent = [{"id": str(path), "name": path.name} for path in photos.values()]
 
     first = [gallery.score(one) for one in sent[:3]]
     door.now = scorers[1]
-    order = gallery.order(sent, 10, False, False)
+    order = gallery.order(sent, 10, False, False, None)
     second = [gallery.score(one) for one in sent]
     expected = [found.to_json()["score"] for found in scorers[1].score_many(uploads(photos))]
     assert [one["result"]["score"] for one in second] == expected

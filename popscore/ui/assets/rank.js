@@ -123,7 +123,7 @@ const unread = (photo) => !photo.result && !photo.error && (photo.file || photo.
 const record = ({file, copy, small, sent, original, ...rest}) => rest;
 const keep = (photos) => saved.photos(photos.map(record));
 const keepPage = () => saved.page({
-  model: state.model, burst: state.burst, closer: state.closer, people: state.people, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
+  model: state.model, burst: state.burst, closer: state.closer, people: state.people, taste: taste.kept, want: wanted(), at: Date.now(), names: find('.pr-grid').dataset.names === 'on',
 });
 
 const pipeline = popscore.pipeline({
@@ -151,6 +151,16 @@ const pipeline = popscore.pipeline({
   },
 });
 
+const taste = popscore.taste({
+  find, shots, server, pipeline, limits, say, smallOf, largeOf,
+  enter: (dialog) => views.enter(dialog),
+  changed: () => { keepPage(); taste.draw(); },
+  async reorder() {
+    await orderClosely();
+    draw();
+  },
+});
+
 // Another model answers by now: what the earlier one has said is forgotten.
 function scoredBy(model) {
   if (state.model && state.model !== model.sha256) {
@@ -170,7 +180,8 @@ async function orderNow(closer = false) {
     const sent = shots.placed().filter((photo) => photo.sent || photo.copy);
     if (!sent.length) return;
     state.ordered = sent.length;
-    const order = await pipeline.order(sent, state.burst, closer, state.people).catch(() => null);
+    const order = await taste.sent(sent).then((own) => pipeline.order(sent, state.burst, closer, state.people, own))
+      .catch((error) => (error.final ? {message: error.message} : null));
     if (!order) return;
     if (order.message) say(order.message);
     else {
@@ -341,6 +352,7 @@ function draw() {
   grid.show(list);
   drawBusy();
   drawSummary();
+  taste.draw();
   const ranked = shots.placed();
   find('.pr-chart').hidden = !ranked.length;
   popscore.dots(
@@ -426,6 +438,7 @@ const views = popscore.photoViews({
   find, shots, grid, server, listed, draw, decide, change, pick, largeOf, smallOf, originalOf,
   sentOf: pipeline.sent,
   peopleOn,
+  neighbours: (ids) => taste.neighbours(ids).catch(() => []),
   model: () => state.model,
   unpick() { state.picked = []; draw(); },
 });
@@ -532,11 +545,12 @@ function forgetPictures() {
 function clear() {
   pipeline.stop();
   views.close();
-  const before = {photos: shots.all(), model: state.model};
+  const before = {photos: shots.all(), model: state.model, taste: taste.kept};
   shots.clear();
   grid.clear();
   forgetPictures();
   saved.clear();
+  taste.restore(null);
   Object.assign(state, {
     model: null, show: 'all', who: 'all', open: new Set(), picked: [], stopped: true, ordered: 0, cleared: before.photos.length ? before : null,
   });
@@ -550,6 +564,7 @@ function clear() {
 // Takes "Start over" back.
 function bringBack(before) {
   for (const photo of before.photos) shots.put(photo);
+  taste.restore(before.taste);
   Object.assign(state, {model: before.model, cleared: null, stopped: false});
   root.dataset.phase = 'done';
   keep(shots.all());
@@ -662,13 +677,27 @@ act({
   settle: views.settle,
   closer,
   people,
+  learn: taste.learn,
+  bank: () => find('.pr-bank').click(),
+  taste: () => taste.use(),
+  saveTaste: taste.save,
+  forgetTaste: taste.forget,
+  choice: (one) => taste.choose(Number(one.dataset.at)),
+  choiceBack: taste.back,
+  cannotSay: taste.skip,
+  byTaste: () => taste.use(true),
   look: (one) => views.lookAt(one.dataset.view),
   maps: views.toggleMaps,
   unpick: () => { state.picked = []; draw(); },
   close: (one) => one.closest('dialog').close(),
 });
 
-for (const input of root.querySelectorAll('input[type=file]')) {
+find('.pr-bank').addEventListener('change', (event) => {
+  const [file] = event.target.files;
+  event.target.value = '';
+  if (file) taste.take(file);
+});
+for (const input of root.querySelectorAll('input[type=file]:not(.pr-bank)')) {
   input.addEventListener('change', () => {
     const files = [...input.files];
     input.value = '';
@@ -700,6 +729,7 @@ const restored = (async () => {
     shots.put({...photo, file: null, sent: null, copy: pictures?.copy || null, small: pictures?.small || null});
   }
   Object.assign(state, {model: found.page.model || null, burst: found.page.burst || limits.burst_s, closer: found.page.closer ?? true, people: found.page.people ?? true});
+  taste.restore(found.page.taste);
   if (found.page.want) find('#pr-want').value = found.page.want;
   if (found.page.names) find('.pr-grid').dataset.names = 'on';
   find('.pr-burst').value = String(state.burst);

@@ -19,6 +19,7 @@ _SHARED_SCRIPTS = (
         "selfie.js",
         "grid.js",
         "photo_views.js",
+        "taste.js",
         "exports.js",
     ),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from popscore import scale
 from popscore.gallery.export import Decision, Decisions
 from popscore.models.spec import Json
-from popscore.results import FAULTS, PeopleSeen, RankedPhoto
+from popscore.results import FAULTS, PeopleSeen, PersonalScore, RankedPhoto
 from popscore.ui.kit.messages import refusal
 
 _MOST_LETTERS = 4096
@@ -74,6 +74,7 @@ def sent_result(sent: object, index: int = 0) -> RankedPhoto:
         group=_whole(sent, "group"),
         group_best=best is True,
         people=_people(sent) if "faces" in sent else None,
+        personal=_personal(sent) if "personal_score" in sent else None,
     )
 
 
@@ -91,6 +92,14 @@ def _whole(sent: Json, key: str, *, least: int = 1) -> int:
     if value != int(value) or value < least:
         raise _refused()
     return int(value)
+
+
+def _personal(sent: Json) -> PersonalScore:
+    return PersonalScore(
+        score=_number(sent, "personal_score"),
+        expected_ratio=_number(sent, "expected_ratio"),
+        support=_number(sent, "support"),
+    )
 
 
 def _people(sent: Json) -> PeopleSeen:

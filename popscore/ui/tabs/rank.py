@@ -35,6 +35,8 @@ from popscore.ui.kit.previews import data_address
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.sample_photos import sample_photos
 from popscore.ui.kit.sent_results import sent_result, sent_results
+from popscore.ui.kit.tastes import AT_ONCE as TASTES_AT_ONCE
+from popscore.ui.kit.tastes import Tastes, personal_json
 from popscore.ui.kit.uploads import checked_upload, checked_uploads
 from popscore.ui.kit.visits import Visits
 
@@ -65,7 +67,8 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
         remembered: scores of uploads, shared with the endpoints.
         looks: what a closer look at a photo asks for.
     """
-    gallery = Gallery(door, visits, remembered)
+    tastes = Tastes(door, visits)
+    gallery = Gallery(door, visits, remembered, tastes)
     gr.HTML(
         "",
         html_template=asset("rank.html"),
@@ -81,6 +84,7 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
             page_function("save", gallery.save, at_once=2),
             page_function("sample", gallery.sample, at_once=4),
             *looks.page_functions(),
+            *tastes.page_functions(),
         ],
         label="Rank",
         elem_id="rank",
@@ -92,6 +96,7 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
             "large": _LARGE_SIDE,
             "burst_s": BURST_S,
             "people": _PEOPLE_AT_ONCE,
+            "seen": TASTES_AT_ONCE,
         },
     )
 
@@ -99,8 +104,8 @@ def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores
 class Gallery:
     """What the page asks the server. Everything that it sends comes from outside, and is checked."""
 
-    def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores) -> None:
-        self._door, self._visits, self._remembered = door, visits, remembered
+    def __init__(self, door: ModelDoor, visits: Visits, remembered: RememberedScores, tastes: Tastes) -> None:
+        self._door, self._visits, self._remembered, self._tastes = door, visits, remembered, tastes
         # By upload, which never changes, the side at which it was measured, and whether faces were looked for; the
         # oldest goes first.
         self._looks: dict[tuple[Path, int | None, bool], ShotMeasure] = {}
@@ -122,11 +127,11 @@ class Gallery:
             return {"model": _known(scorer.model), "result": _result(found)}
         return {"missing": True} if not upload.location.is_file() else {"error": found.to_json()}
 
-    def order(self, photos: object, burst_s: object, closer: object, people: object) -> Json:
+    def order(self, photos: object, burst_s: object, closer: object, people: object, taste: object) -> Json:
         """Put uploads in order. Photos go by their place in the list that was sent, so nothing but numbers moves.
 
         With `closer` those that share a scene are measured: which is sharper, better lit, and with `people` without
-        closed eyes.
+        closed eyes. With `taste` the order is that of the personal scores.
 
         Returns:
             Lists of the same length, best first, of the photos that have a score. The best of a group is the first
@@ -135,7 +140,7 @@ class Gallery:
         uploads = checked_uploads(photos, self._door.settings.max_files)
         scorer = self._door.scorer()
         self._visits.uses(photo.location for photo in uploads)
-        found, seconds = self._found(scorer, uploads), _burst_s(burst_s)
+        found, seconds = self._tastes.personal(taste, uploads, self._found(scorer, uploads)), _burst_s(burst_s)
         measures, seeks = None, people is True
         if closer is True:
             measures = self._measured(scorer, uploads, shot_sides(found, burst_s=seconds), people=seeks)
@@ -158,6 +163,10 @@ class Gallery:
             "too_close": [photo.too_close for photo in ranking.results],
             "reasons": [photo.group_reason or "" for photo in ranking.results],
             "people": [_people(photo.people) for photo in ranking.results],
+            "personal": [
+                personal_json(photo.personal, photo.percentile, photo.label, posts=_has_bank(taste))
+                for photo in ranking.results
+            ],
             "missing": [
                 index for index, upload in enumerate(uploads) if index not in placed and not upload.location.is_file()
             ],
@@ -295,6 +304,10 @@ def _result(found: Candidate) -> Json:
     """What does not change any more, whatever other photos there are."""
     known = found.photo.to_json()
     return {**{key: known[key] for key in _STAYS}, "taken_s": found.taken_s}
+
+
+def _has_bank(taste: object) -> bool:
+    return isinstance(taste, dict) and taste.get("posts") is True
 
 
 def _burst_s(asked: object) -> float:

@@ -23,9 +23,12 @@ window.popscore.photoViews = (tab) => {
 
   // --- the large view --------------------------------------------------------------------------------
 
+  // As the general score says it.
+  const rowOf = (photo) => ({...shots.rows().find((row, at) => shots.placed()[at].id === photo.id), ...photo.result.general});
+
   function explanation(photo) {
     if (!explained.has(photo.id)) {
-      explained.set(photo.id, tab.server.explain(tab.model(), shots.rows().find((row, at) => shots.placed()[at].id === photo.id)).catch(() => ({})));
+      explained.set(photo.id, tab.server.explain(tab.model(), rowOf(photo)).catch(() => ({})));
     }
     return explained.get(photo.id);
   }
@@ -51,7 +54,7 @@ window.popscore.photoViews = (tab) => {
   }
   window.addEventListener('popstate', () => {
     if (leaving) leaving -= 1;
-    else [closer, versus, large].find((dialog) => dialog.open)?.close('back');
+    else [closer, versus, find('.pr-choose'), large].find((dialog) => dialog.open)?.close('back');
   });
 
   function open(id) {
@@ -118,6 +121,7 @@ window.popscore.photoViews = (tab) => {
     const why = [photo.result.reason && `In its scene: ${photo.result.reason}.`, tab.peopleOn(photo)].filter(Boolean);
     large.querySelector('.pr-reason').hidden = !why.length;
     large.querySelector('.pr-reason').textContent = why.join(' ');
+    drawPersonal(photo);
     const tier = ranked.filter((other) => other.result.tier === photo.result.tier);
     large.querySelector('.pr-close-call').hidden = tier.length < 2;
     large.querySelector('.pr-close-call').textContent = `Too close to call among the ${tier.length} of tier ${photo.result.tier}.`;
@@ -128,6 +132,33 @@ window.popscore.photoViews = (tab) => {
     strip.querySelector('div').replaceChildren(...scene.map(otherOf));
     large.querySelector('[data-do=duel]').hidden = scene.length < 2;
     large.querySelector('[data-do=apart]').hidden = scene.length < 2;
+  }
+
+  // What the person's own choices and posts say, with the posts that are like it.
+  function drawPersonal(photo) {
+    const {personal, general} = photo.result;
+    const line = large.querySelector('.pr-personal');
+    const box = large.querySelector('.pr-neighbours');
+    line.hidden = !personal;
+    if (!personal) {
+      box.hidden = true;
+      return;
+    }
+    line.replaceChildren(chip(photo.result), ` ${personal.words} By the score alone ${general.score.toFixed(2)}:`);
+    if (box.dataset.of === photo.id) return;
+    box.dataset.of = photo.id;
+    box.hidden = true;
+    tab.neighbours(personal.neighbours).then((pictures) => {
+      const there = pictures.filter(Boolean);
+      if (shown !== photo.id || !there.length) return;
+      box.hidden = false;
+      box.replaceChildren(...there.map((address, at) => {
+        const image = make('img');
+        image.src = address;
+        image.alt = `Your post ${personal.neighbours[at]}`;
+        return image;
+      }));
+    });
   }
 
   // After a decision the next photo comes, unless that is switched off.
@@ -263,7 +294,7 @@ window.popscore.photoViews = (tab) => {
     versus.close();
   }
 
-  for (const dialog of [large, versus, closer]) {
+  for (const dialog of [large, versus, closer, find('.pr-choose')]) {
     dialog.addEventListener('close', () => {
       if (dialog.open) return; // the event comes late: the view is open again, with another photo
       if (dialog.returnValue !== 'back' && history.state?.popscore === 'view') {
@@ -272,6 +303,7 @@ window.popscore.photoViews = (tab) => {
       }
       dialog.returnValue = '';
       if (dialog === closer) look.close();
+      else if (dialog.matches('.pr-choose')) tab.draw();
       else if (dialog === versus) {
         duel = null;
         tab.unpick();
@@ -299,7 +331,7 @@ window.popscore.photoViews = (tab) => {
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (closer.open) return; // it has keys of its own
+      if (closer.open || find('.pr-choose').open) return; // they have keys of their own
       const id = large.open ? shown : event.target.closest('.ps-card')?.dataset.id;
       if (versus.open) {
         if (/^[1-4]$/.test(key)) better(Number(key) - 1);
@@ -323,7 +355,7 @@ window.popscore.photoViews = (tab) => {
   }
 
   return {
-    keys, open, step, draw, compare, better, settle, decided, fullScreen, lookAt, toggleMaps,
+    keys, open, step, draw, enter, compare, better, settle, decided, fullScreen, lookAt, toggleMaps,
     zoom: () => zoom.toggle(),
     get shown() { return large.open ? shown : null; },
     get comparing() { return versus.open; },
@@ -334,7 +366,7 @@ window.popscore.photoViews = (tab) => {
       look.forget();
     },
     close() {
-      for (const dialog of [closer, versus, large]) if (dialog.open) dialog.close();
+      for (const dialog of [closer, versus, find('.pr-choose'), large]) if (dialog.open) dialog.close();
     },
   };
 };

@@ -167,7 +167,8 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
 
     // The order of photos that have scores, with shots of a scene looked at closer if asked, or null if it cannot be
     // had now.
-    order: (photos, burst, closer, people) => about(photos, (sent) => server.order(sent, burst, closer, people)),
+    order: (photos, burst, closer, people, taste) => about(photos, (sent) => server.order(sent, burst, closer, people, taste)),
+    about,
     // What is seen of the people on some photos, or null.
     people: (photos) => about(photos, (sent) => server.people({photos: sent})),
 

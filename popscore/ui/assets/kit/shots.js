@@ -47,6 +47,18 @@ window.popscore.shots = () => {
     return before.map(([id]) => id);
   }
 
+  // The score of this person takes the place of the general one, which is kept.
+  function own(photo, personal) {
+    const {result} = photo;
+    if (result.general) Object.assign(result, result.general);
+    result.general = personal && {score: result.score, percentile: result.percentile, label: result.label};
+    result.personal = personal;
+    if (personal) Object.assign(result, {score: personal.score, percentile: personal.percentile, label: personal.label});
+  }
+  const personal = ({general, personal: found}) => (general ? {
+    score: general.score, personal_score: found.score, expected_ratio: found.expected_ratio, support: found.support,
+  } : {});
+
   return {
     all, placed, scenes, sceneOf, order,
     get: (id) => photos.get(id),
@@ -68,6 +80,7 @@ window.popscore.shots = () => {
         const photo = sent[index];
         if (!photo.result) return;
         const first = order.groups.indexOf(order.groups[place]) === place;
+        own(photo, order.personal?.[place] || null);
         Object.assign(photo.result, {
           place, rank: order.ranks[place], group: order.groups[place], group_best: first, tier: order.tiers[place],
           gap: order.gaps[place], too_close: order.too_close[place], reason: order.reasons?.[place] || '',
@@ -127,7 +140,7 @@ window.popscore.shots = () => {
 
     // The rows of a table or of star ratings, as the server takes them.
     rows: () => placed().map((photo) => ({
-      ...photo.result, file: photo.name, width: photo.width || photo.result.width, height: photo.height || photo.result.height,
+      ...photo.result, ...personal(photo.result), file: photo.name, width: photo.width || photo.result.width, height: photo.height || photo.result.height,
       decision: photo.decision, faces: photo.people?.faces ?? null, eyes_closed: photo.people?.eyes_closed ?? null,
       face_sharpness: photo.people?.face_sharpness ?? null,
     })),
