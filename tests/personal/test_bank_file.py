@@ -269,6 +269,7 @@ os.kill(os.getpid(), 9)
     assert (bank.stored.scores != 0).all()
 
 
+@pytest.mark.slow
 def test_two_processes_fill_one_bank(tmp_path: Path, scorer: popscore.Scorer) -> None:
     many_posts(tmp_path, 60)
     many_posts(tmp_path, 60, first=55)

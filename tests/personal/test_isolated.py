@@ -45,6 +45,7 @@ def test_personal_scores_are_the_same(isolated: IsolatedScorer, file: Path, phot
     assert thorough.scorer(isolated).score(some[2]) == thorough.scorer(scorer).score(some[2])
 
 
+@pytest.mark.slow
 def test_frames_are_judged_in_a_worker_too(isolated: IsolatedScorer, file: Path, clip: Path) -> None:
     task = tasks.VideoTask(clip, "clip.mp4", 60, False, 1, None, VideoLimits(), bank=file)
     ranking, _ = isolated._readers.rank_video(isolated, task, 64)

@@ -47,6 +47,7 @@ def execute(folder: Path, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_commands_run_in_their_order(folder: Path) -> None:
     out = [execute(folder, "sh", "-e", "-c", text) for kind, text in SNIPPETS if kind == "bash"]
     assert len(out) == 9

@@ -59,6 +59,7 @@ def test_a_theme_stays_in_one_fold_and_folds_are_about_as_large() -> None:
     assert set(np.bincount(folds).tolist()) == {18}
 
 
+@pytest.mark.slow
 def test_a_photo_is_scored_by_heads_that_did_not_see_it() -> None:
     """Its own rating has no influence on its score, nor has that of a photo of the fold that is asked."""
     people, _ = made_up()
