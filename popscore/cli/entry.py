@@ -29,6 +29,7 @@ from popscore.cli import (
     rank,
     score,
     selfie,
+    train,
     train_selfie,
     try_,
 )
@@ -51,6 +52,7 @@ _COMMANDS = (
     model,
     pairs,
     evaluate,
+    train,
     train_selfie,
     convert,
     publish,
