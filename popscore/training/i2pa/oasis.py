@@ -1,8 +1,8 @@
 """The proof on real ratings: python -m popscore.training.i2pa.oasis --data DIR --out DIR
 
-Pairs from the photos of OASIS whose mean ratings of beauty lie more than one standard deviation of the set apart. Themes
-are dealt out to five folds of test photos; of the rest a tenth chooses the weights. No theme is on two sides, and so
-is no photo. A backbone that knows ImageNet, and no rating, stays frozen; a linear head learns from the pairs.
+Pairs from the photos of OASIS whose mean ratings of beauty lie more than one standard deviation of the set apart.
+Themes are dealt out to five folds of test photos; of the rest a tenth chooses the weights. No theme is on two sides,
+and so is no photo. A backbone that knows ImageNet, and no rating, stays frozen; a linear head learns from the pairs.
 
 `--flips 0 .1 .2 .3 .4` repeats it with wrong labels among the training pairs, as in the paper's table.
 """
@@ -102,7 +102,8 @@ def read_oasis(folder: Path) -> list[Rated]:
         return [Rated(name=row["image"], theme=row["theme"], rating=float(row["beauty_mean"])) for row in rows]
     except (OSError, KeyError, ValueError) as error:
         raise TrainingDataMissing(
-            f"{folder} has no labels.csv with the columns image, beauty_mean and theme. Name the folder oasis: --data DIR"
+            f"{folder} has no labels.csv with the columns image, beauty_mean and theme. "
+            "Name the folder oasis: --data DIR"
         ) from error
 
 
@@ -169,7 +170,7 @@ def trained(data: Path, out: Path, photos: Sequence[Rated], fold: int, recipe: R
         words=Words(
             name="oasis-ranker",
             kind="appeal",
-            training_data="OASIS, mean ratings of beauty, without the themes of one fold",
+            training_data="OASIS, mean ratings of beauty, themes of one fold left out",
         ),
     )
     if found is None:
@@ -237,22 +238,21 @@ def _measure(photos: Sequence[Rated], options: argparse.Namespace) -> None:
                 f"  fold {fold}, {100 * flip:.0f} % wrong labels: {100 * found.before:.2f} % before, "
                 f"{100 * found.test.accuracy:.2f} % after, {found.test.pairs} pairs, {time.monotonic() - start:.0f} s"
             )
-        right = right_of(folds, apart=apart)
-        low, high = right.interval()
         first = sum(share * count for share, count in before) / sum(count for _, count in before)
-        print(
-            f"{options.backbone}, {100 * flip:.0f} % wrong labels: {100 * first:.2f} % before, {100 * right.accuracy:.2f} % "
-            f"after, 95 % interval {100 * low:.2f} to {100 * high:.2f} over themes, {len(right.right)} pairs"
-        )
+        name = f"{options.backbone}, {100 * flip:.0f} % wrong labels: {100 * first:.2f} % before"
+        print(f"{name}, {_shown(right_of(folds, apart=apart))} after")
         if embedded is None:
             everyone = scores_of(None, options.data, [photo for some, _ in folds for photo in some])
             embedded = right_of([(some, everyone) for some, _ in folds], apart=apart)
     if embedded is not None:
-        low, high = embedded.interval()
-        print(
-            f"embedded model: {100 * embedded.accuracy:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f}, on the same "
-            "pairs; it was fitted on these photos, so this is no figure for others"
-        )
+        print(f"embedded model, fitted on these photos, so that this is no figure for others: {_shown(embedded)}")
+
+
+def _shown(right: Right) -> str:
+    low, high = (100 * end for end in right.interval())
+    return (
+        f"{100 * right.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f} over themes, {len(right.right):,} pairs)"
+    )
 
 
 if __name__ == "__main__":

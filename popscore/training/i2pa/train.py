@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from popscore.files.atomic import replacing
+from popscore.files.atomic import make_folder, replacing
 from popscore.models.spec import Json, ModelSpec
 from popscore.posts.pair_file import write_pairs
 from popscore.training import checkpoint, curves
@@ -114,6 +114,7 @@ def train_ranker(
         with group.first_before_others():
             if group.first:
                 claim(out, config)
+                make_folder(cache or out)
             photos = read_photos(
                 paired.names, paired.files, photos_folder, spec, crop=recipe.crop,
                 begun=(out / CHECKPOINT).exists(), told=told_photos if group.first else None,
