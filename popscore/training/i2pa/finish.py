@@ -81,10 +81,10 @@ def finish(
         version="1",
         kind=words.kind,
         description=f"A ranker trained on {len(parts['train'])} pairs of photos, of which people liked one more.",
-        reference_mean=round(float(scores[held].mean()), 4),
-        reference_std=round(deviation, 4),
+        reference_mean=_short(float(scores[held].mean())),
+        reference_std=_short(deviation),
         reference_population="photos that it was validated on",
-        win_scale=round(win_scale, 4),
+        win_scale=_short(win_scale),
         licence=words.licence,
         training_data=words.training_data or f"{len(parts['train'])} pairs of photos",
         accuracy={
@@ -97,7 +97,7 @@ def finish(
     )
     model = graph_of(ranker, side=spec.input_size[0])
     noise = measured_noise(_opened(model, spec), _read_again(paired, held))
-    spec = replace(spec, noise=None if not noise else round(noise, 4))
+    spec = replace(spec, noise=_short(noise) if noise else None)
     checked = _photos_of(paired, parts["test"])[:_CHECKED]
     inputs = [to_input(Image.fromarray(pixels), spec) for pixels in photos.pixels(checked)]
     write_model(
@@ -125,6 +125,11 @@ def finish(
         win_scale=win_scale,
         noise=spec.noise,
     )
+
+
+def _short(value: float) -> float:
+    """Four digits, wherever they stand: scores may be small."""
+    return float(f"{value:.4g}")
 
 
 def _photos_of(paired: PairedPhotos, pairs: Indices) -> Indices:
