@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,7 @@ class PairedPhotos:
         both = usable[self.winners] & usable[self.losers]
         return np.flatnonzero(both & (self.parts == PARTS.index(name)))
 
+    @cached_property
     def likes(self) -> NDArray[np.float64]:
         """(P, 2) likes of winner and loser; not a number where they are not known, or 0."""
         return np.array([[_known(pair.winner_likes), _known(pair.loser_likes)] for pair in self.pairs], np.float64)
@@ -178,7 +180,7 @@ def check_likes(paired: PairedPhotos, loss: str) -> None:
     Raises:
         RunRefused: some likes are not known, or are 0.
     """
-    missing = int(np.isnan(paired.likes()).any(axis=1).sum()) if loss != "ranknet" else 0
+    missing = int(np.isnan(paired.likes).any(axis=1).sum()) if loss != "ranknet" else 0
     if missing:
         raise RunRefused(
             f"The loss {loss} needs the columns winner_likes and loser_likes, above 0; {missing} of "

@@ -229,14 +229,15 @@ def _measure(photos: Sequence[Rated], options: argparse.Namespace) -> None:
     for flip in options.flips:
         recipe, folds, before = replace(RECIPE, backbone=options.backbone, flip=flip), [], []
         for fold in options.folds:
-            start = time.monotonic()
+            start, worked = time.monotonic(), time.process_time()
             found = trained(options.data, options.out, photos, fold, recipe, epochs=options.epochs)
             test = split(photos, fold)["test"]
             folds.append((test, scores_of(found.model, options.data, test)))
             before.append((found.before, found.test.pairs))
             print(
                 f"  fold {fold}, {100 * flip:.0f} % wrong labels: {100 * found.before:.2f} % before, "
-                f"{100 * found.test.accuracy:.2f} % after, {found.test.pairs} pairs, {time.monotonic() - start:.0f} s"
+                f"{100 * found.test.accuracy:.2f} % after, {found.test.pairs} pairs, {time.monotonic() - start:.0f} s, "
+                f"{time.process_time() - worked:.0f} s of CPU"
             )
         first = sum(share * count for share, count in before) / sum(count for _, count in before)
         name = f"{options.backbone}, {100 * flip:.0f} % wrong labels: {100 * first:.2f} % before"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from popscore.errors import PopscoreError
 from popscore.files.atomic import failure, replacing
 from popscore.files.opening import limited_bytes
-from popscore.foreign_text import shortened
+from popscore.foreign_text import cell, shortened
 from popscore.models.preprocess import enough_pixels, seen_pixels
 from popscore.models.spec import ModelSpec
 from popscore.photos.decode import read_photo
@@ -128,7 +128,7 @@ def write_left_out(path: Path, names: Sequence[str], states: NDArray[Any]) -> No
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["photo", "reason"])
-    table.writerows([names[index], STATES[states[index]]] for index in np.flatnonzero(states).tolist())
+    table.writerows([cell(names[index]), STATES[states[index]]] for index in np.flatnonzero(states).tolist())
     with replacing(path) as file:
         file.write(text.getvalue().encode(errors="surrogateescape"))
 

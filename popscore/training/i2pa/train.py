@@ -136,7 +136,7 @@ def train_ranker(
             trunk.network, trunk.channels, head=recipe.head, dropout=recipe.dropout,
             standardised=recipe.needs_features, positive=recipe.loss == "ratio",
         ).to(group.device)  # fmt: skip
-        likes = paired.likes()  # (P, 2)
+        likes = paired.likes  # (P, 2)
         if recipe.loss == "regression":
             ranker.head[-1].bias.data.fill_(float(np.log(likes[train]).mean()))
         inputs = Inputs(photos, spec, group.device)
@@ -244,7 +244,7 @@ def learn(
         ExportFailed: the checkpoint cannot be written.
     """
     train, winners, losers = parts["train"], paired.winners.copy(), paired.losers.copy()
-    likes = torch.from_numpy(paired.likes()).float().to(group.device)  # (P, 2)
+    likes = torch.from_numpy(paired.likes).float().to(group.device)  # (P, 2)
     wrong = train[np.random.default_rng([recipe.seed, 1]).random(len(train)) < recipe.flip]
     winners[wrong], losers[wrong] = paired.losers[wrong], paired.winners[wrong]
     trunk, head = list(ranker.trunk.parameters()), list(ranker.head.parameters())
@@ -343,7 +343,7 @@ def _accuracy(
     photos, places = np.unique(both, return_inverse=True)
     found = scores(ranker, inputs, photos, group, frozen=frozen)[places]
     won, lost = found[: len(pairs)], found[len(pairs) :]
-    likes = torch.from_numpy(paired.likes()[pairs])
+    likes = torch.from_numpy(paired.likes[pairs])
     losses = pair_losses(recipe.loss, torch.from_numpy(won), torch.from_numpy(lost), likes)
     return float(losses.mean()), float(((won > lost) + 0.5 * (won == lost)).mean())
 

@@ -124,7 +124,7 @@ def test_a_table_and_its_photos(drawn: Path) -> None:
     assert all(file is not None and file.stem == name for name, file in zip(found.names, found.files, strict=True))
     for one, winner, loser in zip(found.pairs, found.winners, found.losers, strict=True):
         assert (found.names[winner], found.names[loser]) == (one.winner, one.loser)
-    assert (found.likes()[:, 0] > found.likes()[:, 1]).all()
+    assert (found.likes[:, 0] > found.likes[:, 1]).all()
     usable[found.winners[found.part("test", usable)[0]]] = False
     with pytest.raises(RunRefused, match="Only 4 pairs with both photos are left for the part test, of 40 in all"):
         check_parts(found, usable)
