@@ -2,6 +2,8 @@
 
 import argparse
 import math
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +150,7 @@ def run(options: argparse.Namespace) -> int:
     from popscore.training.i2pa.figures import Words
     from popscore.training.i2pa.train import train_ranker
 
-    with Progress() as photos, Progress("photos through the backbone") as features, Progress("epochs") as epochs:
+    with ExitStack() as bars:
         found = train_ranker(
             options.pairs,
             images=options.images,
@@ -163,9 +165,9 @@ def run(options: argparse.Namespace) -> int:
             ),
             cache=options.cache,
             device=options.device,
-            told_photos=photos.update,
-            told_features=features.update,
-            told_epoch=lambda epoch, _: epochs.update(epoch + 1, options.epochs),
+            told_photos=_bar("photos", bars),
+            told_features=_bar("photos through the backbone", bars),
+            told_pairs=_bar("pairs", bars),
         )
     if found is None:  # a process beside the first one, under torchrun
         return ALL_WELL
@@ -179,6 +181,19 @@ def run(options: argparse.Namespace) -> int:
         complain(f"{found.shared:,} pairs were left out: a user or a photo of theirs is held back.")
     write(json_text(_document(found)) if options.json else _text(found))
     return SOME_FAILED if found.errors or found.rows_failed else ALL_WELL
+
+
+def _bar(of: str, bars: ExitStack) -> Callable[[int, int], None]:
+    """A bar that appears when there is something to show, in place of the one before."""
+    mine: list[Progress] = []
+
+    def update(done: int, total: int) -> None:
+        if not mine:
+            bars.close()
+            mine.append(bars.enter_context(Progress(of)))
+        mine[0].update(done, total)
+
+    return update
 
 
 def _document(found: "RankerRun") -> Any:

@@ -68,6 +68,7 @@ def train_ranker(
     device: str = "auto",
     told_photos: Told | None = None,
     told_features: Told | None = None,
+    told_pairs: Told | None = None,
     told_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> RankerRun | None:
     """Train a ranker and write it into the folder of the run.
@@ -141,7 +142,8 @@ def train_ranker(
             ranker.head[-1].bias.data.fill_(float(np.log(likes[train]).mean()))
         inputs = Inputs(photos, spec, group.device)
         if recipe.needs_features:
-            looks = (photos.sha256, spec.mean, spec.std, recipe.backbone, recipe.weights, recipe.mirror, recipe.seed)
+            drawn = recipe.seed if recipe.weights == "none" or recipe.backbone == "small" else None
+            looks = (photos.sha256, spec.mean, spec.std, recipe.backbone, recipe.weights, recipe.mirror, drawn)
             with group.first_before_others():
                 inputs.keep_features(
                     ranker.trunk, trunk.channels, _folder(cache or out, "features", *looks), mirror=recipe.mirror,
@@ -155,7 +157,10 @@ def train_ranker(
             ranker = torch.nn.SyncBatchNorm.convert_sync_batchnorm(ranker)
 
         # --- the learning ---
-        learned = learn(ranker, recipe, paired, parts, inputs, group, run=out, epochs=epochs, told=told_epoch)
+        learned = learn(
+            ranker, recipe, paired, parts, inputs, group, run=out, epochs=epochs,
+            told_pairs=told_pairs if group.first else None, told_epoch=told_epoch,
+        )  # fmt: skip
 
         # --- the figures and the file ---
         everyone = np.flatnonzero(usable)
@@ -226,7 +231,8 @@ def learn(
     *,
     run: Path,
     epochs: int,
-    told: Callable[[int, Epoch], None] | None = None,
+    told_pairs: Told | None = None,
+    told_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> Learned:
     """Train until so many epochs are done, counted over all runs in this folder.
 
@@ -237,7 +243,8 @@ def learn(
         ranker: with its first weights; it is changed.
         parts: indices of pairs, by the name of the part.
         run: folder of the checkpoint.
-        told: is told after each epoch.
+        told_pairs: is told after each step how many pairs are done, over all epochs.
+        told_epoch: is told after each epoch.
 
     Raises:
         RunRefused: the checkpoint cannot be used, or the loss is no number.
@@ -273,7 +280,7 @@ def learn(
         ranker.train()
         if frozen:
             ranker.trunk.eval()
-        total = np.zeros(1)
+        total, done = np.zeros(1), epoch * len(order)
         for batch in np.array_split(order, max(1, len(order) // recipe.batch)):
             mine = batch[group.rank :: group.world]  # (B,) pairs
             photos, places = np.unique(
@@ -292,6 +299,9 @@ def learn(
             (loss * group.world).backward()  # the mean over processes of such sums is the mean over the batch
             optimizer.step()
             total += float(loss.detach()) * len(batch)
+            done += len(batch)
+            if told_pairs:
+                told_pairs(done, epochs * len(order))
         held, right = _accuracy(ranker, inputs, paired, parts["validation"], group, recipe, frozen=frozen)
         history.append(
             Epoch(train_loss=float(group.total(total)[0]) / len(order), validation_loss=held, validation_accuracy=right)
@@ -307,8 +317,8 @@ def learn(
             kept.note_best()
         if group.first:
             kept.keep(history, best, before)
-        if told and group.first:
-            told(epoch, history[-1])
+        if told_epoch and group.first:
+            told_epoch(epoch, history[-1])
     kept.take_best()
     ranker.eval()
     return Learned(history=history, best=best, before=before)
