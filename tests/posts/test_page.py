@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) ->
 
 
 def execute(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

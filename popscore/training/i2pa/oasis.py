@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import popscore
 from popscore.errors import PopscoreError
 from popscore.posts.pair_file import write_pairs
 from popscore.posts.pairs import Pair
 from popscore.results import FailedPhoto
+from popscore.scoring.scorer import load_scorer
 from popscore.settings import Settings
 from popscore.training.appeal.data import TrainingDataMissing
 from popscore.training.errors import require
@@ -179,7 +179,7 @@ def trained(data: Path, out: Path, photos: Sequence[Rated], fold: int, recipe: R
 
 def scores_of(model: Path | None, data: Path, photos: Sequence[Rated]) -> dict[str, float]:
     """What a model file says of photos, as `score` says it; the embedded model where there is no file."""
-    scorer = popscore.load_scorer(Settings(model_path=model), exact=True)
+    scorer = load_scorer(Settings(model_path=model), exact=True)
     outcomes = scorer.score_many([str(data / "images" / photo.name) for photo in photos])
     return {
         photo.name: outcome.score
