@@ -53,8 +53,8 @@ def parts_of(families: NDArray[np.intp], *, seed: int, wanted: Sequence[int] = (
     if len(sizes) <= len(wanted):
         raise RunRefused(
             f"The pairs cannot be split: {len(wanted) + 1} groups that share no user and no photo are needed, so that "
-            f"nobody is on two sides, and there are only {len(sizes)}. Bring pairs of more users, or name tables of your own: "
-            "--validation PAIRS --test PAIRS"
+            f"nobody is on two sides, and there are {len(sizes)}. Bring pairs of more users, or name tables of your "
+            "own: --validation PAIRS --test PAIRS"
         )
     order = np.random.default_rng(seed).permutation(len(sizes)).tolist()
     part_of = np.zeros(len(sizes), np.intp)

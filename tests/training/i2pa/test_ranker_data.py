@@ -108,7 +108,7 @@ def test_large_users_are_split_too_and_too_few_are_refused() -> None:
     assert sorted({(int(family), int(part)) for family, part in zip(three, parts, strict=True)}, key=str) == [
         (0, 0), (1, 1), (2, 2),
     ]  # fmt: skip
-    with pytest.raises(RunRefused, match=r"3 groups .* there are only 2\. .*--validation PAIRS --test PAIRS"):
+    with pytest.raises(RunRefused, match=r"3 groups .* there are 2\. .*--validation PAIRS --test PAIRS"):
         parts_of(np.repeat([0, 1], 50), seed=0)
 
 
