@@ -69,7 +69,9 @@ def test_training_and_what_comes_after_it(folder: Path, tmp_path: Path) -> None:
     name, _, value = setting.partition("=")
     with app_process(environment(checkout, **{name: checkout / value})) as url:
         photos = sorted((checkout / "photos").iterdir())[:3]
-        found = Client(url, verbose=False).predict(list(map(handle_file, photos)), api_name="/rank_images")
+        found = Client(url, verbose=False).predict(
+            [handle_file(str(photo)) for photo in photos], api_name="/rank_images"
+        )
     assert found["model"]["name"] == "popscore-ranker"
     assert len(found["results"]) == 3
 
