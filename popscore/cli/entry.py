@@ -31,6 +31,7 @@ from popscore.cli import (
     score,
     selfie,
     study,
+    train,
     train_selfie,
     try_,
 )
@@ -55,6 +56,7 @@ _COMMANDS = (
     evaluate,
     study,
     bank,
+    train,
     train_selfie,
     convert,
     publish,

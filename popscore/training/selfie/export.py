@@ -1,4 +1,4 @@
-"""From a trained network to a model file of the kind selfie, checked against torch before it is written."""
+"""From a trained network to the graph of a model file of the kind selfie."""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from popscore.files.atomic import replacing
 from popscore.models.loader import EMBEDDED_FILE
-from popscore.models.metadata import as_metadata, own_values, values_from_spec
-from popscore.models.preprocess import Input
-from popscore.models.session import EMBEDDING_OUTPUT, FEATURES_OUTPUT, SCORE_OUTPUT, open_session
-from popscore.models.spec import ModelSpec
+from popscore.models.metadata import own_values
+from popscore.models.session import EMBEDDING_OUTPUT, FEATURES_OUTPUT, SCORE_OUTPUT
 from popscore.training.appeal.export import GraphWriter
-from popscore.training.errors import ConversionRefused
-
-MAX_DIFFERENCE = 1e-3  # of the log odds between torch and ONNX: .025 % of a probability at most
 
 
 def convolutional_graph(network: Any, side: int, *, temperature: float) -> onnx.ModelProto:
@@ -121,38 +115,6 @@ def embedded_origins() -> Mapping[str, str]:
     model = onnx.load_from_string(embedded_content())
     values = own_values({item.key: item.value for item in model.metadata_props})
     return {name: values[name] for name in ("origins",) if name in values}
-
-
-def write_model(
-    model: onnx.ModelProto,
-    spec: ModelSpec,
-    path: Path,
-    *,
-    inputs: Input,
-    wanted: NDArray[np.float64],
-    more: Mapping[str, object],
-) -> None:
-    """Write the file with its metadata, if it says what torch says.
-
-    Args:
-        inputs: (n, 3, H, W) of some selfies.
-        wanted: (n,) log odds of these by torch, divided by the temperature.
-        more: metadata beyond the spec.
-
-    Raises:
-        ConversionRefused: the two differ.
-        ExportFailed: the file cannot be written.
-    """
-    helper.set_model_props(model, as_metadata(values_from_spec(spec, **more)))
-    content = model.SerializeToString(deterministic=True)
-    session = open_session(content, file=path.name)  # what is written is what popscore loads
-    difference = float(np.abs(session.scores(inputs) - wanted).max(initial=0))
-    if not difference <= MAX_DIFFERENCE * max(1.0, float(np.abs(wanted).max(initial=0))):
-        raise ConversionRefused(
-            f"{path.name} was not written: its scores differ from those of torch by {difference:.2g}."
-        )
-    with replacing(path) as file:
-        file.write(content)
 
 
 def _of(graph: GraphWriter, value: Any) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import io
 import math
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from popscore.files.atomic import replacing
+from popscore.training import checkpoint
+from popscore.training.checkpoint import CHECKPOINT
 from popscore.training.selfie.dataset import DatasetRefused
 from popscore.training.selfie.networks import as_tensor, log_odds
 from popscore.training.selfie.pictures import Pictures
 
-CHECKPOINT = "checkpoint.pt"
 LEARNING_RATE = 1e-3  # of Adam; the seed names none, and this is the usual one
 HEAD_WEIGHT_DECAY = 1e-2  # a linear layer on thousands of numbers learns a small set by heart without it
 
@@ -77,7 +75,8 @@ def learn(
         told: is told after each epoch.
 
     Raises:
-        DatasetRefused: the checkpoint cannot be used.
+        RunRefused: the checkpoint cannot be used.
+        DatasetRefused: the loss is no number.
         ExportFailed: it cannot be written.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, weight_decay=weight_decay)
@@ -140,18 +139,14 @@ def _keep(path: Path, network: Any, optimizer: Any, history: list[Epoch], best: 
         "best": best,
         "best_state": best_state,
     }
-    content = io.BytesIO()
-    torch.save(state, content)
-    with replacing(path) as file:
-        file.write(content.getbuffer())
+    checkpoint.keep(path, state)
 
 
 def _resumed(path: Path, network: Any, optimizer: Any) -> tuple[list[Epoch], int, Any]:
     """The state after the last epoch that was kept, put into network and optimizer."""
     if not path.exists():
         return [], 0, None
-    try:
-        state = torch.load(path, weights_only=True)
+    with checkpoint.kept(path) as state:
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         history = [
@@ -159,7 +154,3 @@ def _resumed(path: Path, network: Any, optimizer: Any) -> tuple[list[Epoch], int
             for one, other, third in state["history"]
         ]
         return history, int(state["best"]), state["best_state"]
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise DatasetRefused(
-            f"The checkpoint {path} cannot be used: it is damaged or of another run. Remove it to begin anew."
-        ) from error

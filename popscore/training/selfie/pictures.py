@@ -1,13 +1,11 @@
 """Selfies as inputs of the network, read once and kept in the folder of the run.
 
-They lie in shards of 256, each written whole or not at all, so that a killed run goes on with the next shard. What
-training sees is made as scoring makes it, by the same functions.
+What training sees is made as scoring makes it, by the same functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from popscore.cpus import usable_cpus
 from popscore.errors import PopscoreError
-from popscore.files.atomic import replacing
 from popscore.models.loader import load_model
 from popscore.models.preprocess import Box, Input, seen_pixels, to_input
 from popscore.models.session import ScoringSession
@@ -28,13 +24,11 @@ from popscore.people.selfie import face_square
 from popscore.photos.decode import read_photo
 from popscore.photos.similarity import SIGNATURE_BYTES, signature
 from popscore.settings import Settings
+from popscore.training.shards import Shards, Told, in_threads
+from popscore.training.shards import prepare as prepare_shards
 
 STATES = ("used", "missing", "unreadable", "no face")
 _USED, _MISSING, _UNREADABLE, _NO_FACE = range(len(STATES))
-_SHARD = 256
-
-Told = Callable[[int, int], None]
-"""Is told how many of how many are done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +73,14 @@ class Pictures:
         signatures: of the photos; zeros where there is none.
     """
 
-    def __init__(self, shards: Sequence[NDArray[Any]]) -> None:
+    def __init__(self, shards: Shards) -> None:
         self._shards = shards
-        self.states = np.concatenate([shard["state"] for shard in shards])
-        self.signatures = [bytes(row) for shard in shards for row in shard["signature"]]
+        self.states = shards.all("state")
+        self.signatures = [bytes(row) for row in shards.all("signature")]
 
     def inputs(self, chosen: NDArray[np.intp]) -> NDArray[Any]:
         """(n, ...) the inputs of some of them: uint8 RGB pixels (H, W, 3), or float32 embeddings (C,)."""
-        return np.stack([self._shards[index // _SHARD][index % _SHARD]["input"] for index in chosen.tolist()])
+        return self._shards.some("input", chosen)
 
 
 def prepare(files: Sequence[Path | None], folder: Path, look: Look, *, told: Told | None = None) -> Pictures:
@@ -100,33 +94,12 @@ def prepare(files: Sequence[Path | None], folder: Path, look: Look, *, told: Tol
         ExportFailed: a shard cannot be written.
         ScoringFailed: a network stopped.
     """
-    folder.mkdir(exist_ok=True)
-    shards = []
-    with ThreadPoolExecutor(usable_cpus(), thread_name_prefix="popscore") as pool:
-        for start in range(0, len(files), _SHARD):
-            part, path = files[start : start + _SHARD], folder / f"{start // _SHARD:05d}.npy"
-            shard = _kept(path, len(part), look)
-            if shard is None:
-                records = np.zeros(len(part), look.kind)
-                for place, record in enumerate(pool.map(lambda file: _record(file, look), part)):
-                    records[place] = record
-                with replacing(path) as file:
-                    np.save(file, records)
-                shard = _kept(path, len(part), look)
-            if shard is not None:
-                shards.append(shard)
-            if told:
-                told(start + len(part), len(files))
-    return Pictures(shards)
 
+    def record(file: Path | None) -> NDArray[Any]:
+        return _record(file, look)
 
-def _kept(path: Path, count: int, look: Look) -> NDArray[Any] | None:
-    """A shard of an earlier run; None where there is none, or another one."""
-    try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return found if isinstance(found, np.ndarray) and found.shape == (count,) and found.dtype == look.kind else None
+    with in_threads(record) as make:
+        return Pictures(prepare_shards(files, folder, look.kind, make, told=told))
 
 
 def _record(file: Path | None, look: Look) -> NDArray[Any]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from popscore.errors import PopscoreError
-from popscore.files.atomic import failure, make_folder, replacing
 from popscore.models.spec import Json, View
+from popscore.training import run_folder
 
 NetworkName = Literal["convolutional", "head"]
-CONFIG, MODEL, REPORT, CURVES, LEFT_OUT = "config.json", "model.onnx", "report.json", "curves.png", "left_out.csv"
+MODEL, REPORT, CURVES, LEFT_OUT = "model.onnx", "report.json", "curves.png", "left_out.csv"
 """Files of a run, beside the checkpoint and the folder `pictures`."""
 SIDE_PX = 128  # of the convolutional network's input; source: the seed
-
-
-class RunRefused(PopscoreError, ValueError):
-    """The folder of a run belongs to another one, or an option cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,34 +42,9 @@ def claim(run: Path, recipe: Recipe, *, dataset_sha256: str, backbone_sha256: st
         RunRefused: another run is there, or other files.
         ExportFailed: the folder cannot be made or written to.
     """
-    make_folder(run)
     wanted: Json = {
         **asdict(recipe),
         "dataset_sha256": dataset_sha256,
         "backbone_sha256": backbone_sha256 if recipe.network == "head" else None,
     }
-    path = run / CONFIG
-    if not path.exists():
-        try:
-            others = [entry.name for entry in run.iterdir() if not entry.name.startswith(".popscore-")]
-        except OSError as error:
-            raise failure(run.name, error) from error
-        if others:
-            raise RunRefused(f"{run} holds other files, such as {sorted(others)[0]}. Name an empty or a new folder.")
-        with replacing(path) as file:
-            file.write(json.dumps(wanted, indent=2).encode() + b"\n")
-        return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunRefused(f"{path} cannot be read, so nobody knows what {run} holds. Name a new folder.") from error
-    if not isinstance(found, dict):
-        found = {}
-    for name in wanted:
-        if found.get(name) != wanted[name]:
-            raise RunRefused(
-                f"{run} holds a run of another configuration: {name} is {str(found.get(name))[:80]} there and "
-                f"{wanted[name]} here. Name a new folder, or give the options of that run."
-            )
-    for left in run.glob(".popscore-*.tmp"):  # of a run that was killed while it wrote
-        left.unlink(missing_ok=True)
+    run_folder.claim(run, wanted)

@@ -33,7 +33,6 @@ from popscore.training.selfie.pictures import (
     STATES,
     Look,
     Pictures,
-    Told,
     embedded_backbone,
     embedding_length,
     input_of,
@@ -41,6 +40,7 @@ from popscore.training.selfie.pictures import (
 )
 from popscore.training.selfie.recipe import CURVES, LEFT_OUT, MODEL, REPORT, Recipe, claim
 from popscore.training.selfie.split import LEAST_PER_PART, PARTS, parts_of
+from popscore.training.shards import Told
 
 _CHECKED = 16  # selfies on which torch and ONNX are compared
 # A model that is right on all of a small validation set would be given boundless confidence.
@@ -168,7 +168,7 @@ def train_selfie(
         seed=recipe.seed, weight_decay=HEAD_WEIGHT_DECAY if is_head else 0.0, told=told_epoch,
     )  # fmt: skip
     with replacing(out / CURVES, photos=True) as file:
-        figures.curves(learned.history, learned.best).save(file, "PNG")
+        figures.learning_curves(learned.history, learned.best).save(file, "PNG")
 
     held = scores(learned.network, pictures, validation)
     temperature = float(np.clip(fit_win_scale(held, labels[validation].astype(float)), *_TEMPERATURES))
@@ -282,6 +282,7 @@ def _write(
     checked: Indices,
 ) -> str:
     """Write the model; the answer is its SHA-256."""
+    from popscore.training.model_file import write_model
     from popscore.training.selfie import export
 
     wanted = scores(learned.network, pictures, checked) / found.temperature
@@ -291,5 +292,5 @@ def _write(
     else:
         model, more = export.head_graph(learned.network, temperature=found.temperature), export.embedded_origins()
     inputs = np.concatenate([input_of(file, look) for index in checked.tolist() if (file := files[index])])
-    export.write_model(model, spec, found.model, inputs=inputs, wanted=wanted, more=more)
+    write_model(model, spec, found.model, inputs=inputs, wanted=wanted, more=more)
     return hashlib.sha256(found.model.read_bytes()).hexdigest()

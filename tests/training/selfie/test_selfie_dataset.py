@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from popscore.errors import ExportFailed
+from popscore.training.run_folder import CONFIG, RunRefused
 from popscore.training.selfie.dataset import ATTRIBUTES, DatasetRefused, files_of, popular, read_dataset
-from popscore.training.selfie.recipe import CONFIG, Recipe, RunRefused, claim
+from popscore.training.selfie.recipe import Recipe, claim
 
 LINE = "1_abc 4.25 " + " ".join(["-1", "1", "0"] * 12)
 

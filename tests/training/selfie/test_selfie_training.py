@@ -22,10 +22,12 @@ from popscore.people.selfie import SelfieScorer
 pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch", reason='torch is not installed: pip install "torch>=2.9"')
 
+from popscore.training.checkpoint import CHECKPOINT  # noqa: E402
+from popscore.training.run_folder import RunRefused  # noqa: E402
 from popscore.training.selfie import train  # noqa: E402
 from popscore.training.selfie.dataset import DatasetRefused  # noqa: E402
-from popscore.training.selfie.learning import CHECKPOINT, Epoch  # noqa: E402
-from popscore.training.selfie.recipe import Recipe, RunRefused  # noqa: E402
+from popscore.training.selfie.learning import Epoch  # noqa: E402
+from popscore.training.selfie.recipe import Recipe  # noqa: E402
 from popscore.training.selfie.train import SelfieRun, Words, train_selfie  # noqa: E402
 
 TINY = Recipe(side=32, batch=16)  # the smallest that five halvings leave something of
@@ -155,7 +157,7 @@ def test_a_damaged_checkpoint_is_told(drawn: Path, tmp_path: Path) -> None:
     trained(drawn, run, epochs=1)
     for content in (b"", b"nonsense", (run / CHECKPOINT).read_bytes()[:2000]):
         (run / CHECKPOINT).write_bytes(content)
-        with pytest.raises(DatasetRefused, match="cannot be used"):
+        with pytest.raises(RunRefused, match="cannot be used"):
             trained(drawn, run, epochs=2)
 
 
