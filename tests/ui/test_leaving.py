@@ -39,7 +39,7 @@ def test_the_scoring_ends_when_the_page_is_closed(tmp_path: Path, monkeypatch: p
         with urllib.request.urlopen(f"{url}/config", timeout=5) as answer:
             parts = json.load(answer)["components"]
         (page,) = [part["id"] for part in parts if part["props"].get("elem_id") == "rank"]
-        asked = {"component_id": page, "fn_name": "order", "data": [uploaded(tmp_path, 150), 10, False]}
+        asked = {"component_id": page, "fn_name": "order", "data": [uploaded(tmp_path, 150), 10, False, False, None]}
         place = urlsplit(url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
         kind = {"Content-Type": "application/json"}

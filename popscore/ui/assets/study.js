@@ -9,7 +9,7 @@ const sides = {left: stage.querySelector('[data-side=left]'), right: stage.query
 const dialog = find('.st-sure');
 const KEPT = 'popscore study';
 const PATIENCE = 20000; // milliseconds, for an answer of the server
-const PICTURES = 120000; // the same for two pictures of 100 kB, over the slowest of connections
+const PICTURES = 120000; // the same for two pictures, 100 kB each, over the slowest of connections
 const NEAR = 6; // pairs that are kept on both sides of the one in sight, of a quarter of a megabyte each
 const PAUSES = [1000, 2000, 4000, 8000, 15000];
 const SEEN = 160; // milliseconds for which one sees what one chose

@@ -21,6 +21,7 @@ from popscore.study.errors import StudyUnavailable
 from popscore.study.model_scores import ModelScores
 from popscore.study.records import Outcome, Question, State
 from popscore.study.study import MOST_PAIRS, SESSION_S
+from popscore.ui.kit.messages import sentence
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.workers import tasks
 from popscore.workers.readers import PHOTO_SECONDS
@@ -115,7 +116,7 @@ class StudyDoor:
         try:
             model = self._door.scorer().model
         except PopscoreError as error:
-            return {"accuracy": None, "pairs": 0, "name": None, "kind": None, "message": str(error)}
+            return {"accuracy": None, "pairs": 0, "name": None, "kind": None, "message": sentence(error)}
         with self._lock:
             if self._scored_by not in ("", model.sha256):  # one from the Hub took the place of the embedded one
                 self._scores = ModelScores(self._score)

@@ -13,7 +13,7 @@ from popscore.study.errors import SessionEnded, StudyRefused, UnknownSession
 from popscore.study.study import SESSION_S
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
-from popscore.ui.kit.messages import refusal
+from popscore.ui.kit.messages import refusal, sentence
 from popscore.ui.kit.page_functions import page_function
 from popscore.ui.kit.page_parts import page_parts
 from popscore.ui.kit.previews import data_address
@@ -113,11 +113,11 @@ def _told(answer: Callable[[], Json]) -> Json:
     try:
         return answer()
     except SessionEnded as error:
-        return {"ended": True, "message": str(error)}
+        return {"ended": True, "message": sentence(error)}
     except UnknownSession as error:
-        return {"unknown": True, "message": str(error)}
+        return {"unknown": True, "message": sentence(error)}
     except StudyRefused as error:
-        return {"refused": True, "message": str(error)}
+        return {"refused": True, "message": sentence(error)}
 
 
 def _text(asked: object, name: str) -> str:
