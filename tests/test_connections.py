@@ -84,6 +84,7 @@ def test_the_command_line_connects_to_nothing(watched: dict[str, str], cat: Path
     assert connections(watched) == []
 
 
+@pytest.mark.slow
 def test_the_app_connects_to_nothing(watched: dict[str, str], cat: Path, clip: Path) -> None:
     with app_process(watched) as url:
         client = Client(url, verbose=False)

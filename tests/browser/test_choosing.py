@@ -127,6 +127,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 # --- the whole job ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sixty_photos_are_chosen_from_by_keyboard_alone(desk: Page, photos_60: list[Path]) -> None:
     add(desk, photos_60)
     ranked(desk)
@@ -230,6 +231,7 @@ def swipe(page: Page) -> None:
 # --- what goes wrong on the way -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_gap_of_the_connection_is_waited_for(desk: Page, context: BrowserContext, photos_60: list[Path]) -> None:
     desk.evaluate("window.stillHere = true")
     add(desk, photos_60[:20])
@@ -614,6 +616,7 @@ def test_photos_added_while_others_are_scored_are_scored_once(
     expect(desk.get_by_text("Drop all the photos you choose from")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_bar_stays_at_the_top(desk: Page, phone: Page, photos_60: list[Path]) -> None:
     for page in (desk, phone):
         add(page, photos_60[:30])

@@ -124,7 +124,6 @@ def test_nothing_is_computed_before_it_is_asked_for(page: Page, cat: Path) -> No
     assert sorted(asked) == ["facts", "selfie", "why"]
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_why_shows_the_numbers_of_the_model_by_keyboard(page: Page, cat: Path, scorer: popscore.Scorer) -> None:
     scored(page, cat)
     box = opened(page, "why")
@@ -229,6 +228,7 @@ def test_a_crop_is_moved_by_key_and_its_score_follows(page: Page, cat: Path, sco
     expect(box).to_contain_text(re.compile(r"\d+ x \d+ pixels, \d+ % of the photo"))
 
 
+@pytest.mark.slow
 def test_a_place_is_kept_only_if_asked(page: Page, phone_photo: Path) -> None:
     scored(page, phone_photo)
     box = opened(page, "crop")
@@ -240,7 +240,6 @@ def test_a_place_is_kept_only_if_asked(page: Page, phone_photo: Path) -> None:
 # --- what if, compare, facts, card ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_an_edit_that_gains_is_shown_and_saved(page: Page, flat_photo: Path, scorer: popscore.Scorer) -> None:
     scored(page, flat_photo)
     box = opened(page, "try")
@@ -321,6 +320,7 @@ def test_a_lost_connection_is_told_and_the_next_try_works(page: Page, cat: Path)
     expect(box.get_by_role("gridcell").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_very_narrow_photo_can_be_looked_at(page: Page, tmp_path: Path, photos: dict[str, Path]) -> None:
     narrow = tmp_path / "narrow.png"
     Image.open(photos["rocket"]).convert("RGB").resize((24, 900)).save(narrow)

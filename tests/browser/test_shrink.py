@@ -359,6 +359,7 @@ def test_the_time_of_every_format_stays(page: Page) -> None:
         assert read_photo(answer["file"]).taken_s == read_photo(files[name]).taken_s is not None
 
 
+@pytest.mark.slow
 def test_exif_of_every_order_and_hostile_exif_say_what_they_say_to_the_server(page: Page) -> None:
     jpeg = saved(grainy(1000, 800), "JPEG", quality=97)
     text = f"{TAKEN}\0".encode()

@@ -238,6 +238,7 @@ def test_a_lost_connection_loses_no_answer(begun: Page, answers: Path) -> None:
     network.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
 
 
+@pytest.mark.slow
 def test_an_answer_that_did_not_arrive_is_sent_after_a_reload(begun: Page, answers: Path) -> None:
     practise(begun)
     begun.route(re.compile("/component_server"), lambda route: route.abort())
@@ -255,6 +256,7 @@ def test_an_answer_that_did_not_arrive_is_sent_after_a_reload(begun: Page, answe
     assert newest(answers)[TRAINING] is True
 
 
+@pytest.mark.slow
 def test_the_session_ends_by_itself_when_half_an_hour_is_over(begun: Page, answers: Path) -> None:
     practise(begun)
     press(begun, winner(begun))
@@ -268,6 +270,7 @@ def test_the_session_ends_by_itself_when_half_an_hour_is_over(begun: Page, answe
     expect(begun.locator(".st-note")).to_contain_text("Half an hour is over. With 2 pairs this is rough: anything from")
 
 
+@pytest.mark.slow
 def test_one_can_stop_and_think_again(begun: Page) -> None:
     practise(begun)
     press(begun, winner(begun))
@@ -285,6 +288,7 @@ def test_one_can_stop_and_think_again(begun: Page) -> None:
     expect(begun.get_by_role("heading", name="in 1 of 1 pair.")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_session_that_is_not_known_begins_anew(study: Page) -> None:
     study.evaluate("localStorage.setItem('popscore study', JSON.stringify({session: 'nobody', place: 7, waiting: []}))")
     study.reload()

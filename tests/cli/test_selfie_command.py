@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from commands import Run
 from hub_server import Hub
 from onnx_files import METADATA, tiny
@@ -63,6 +64,7 @@ def test_a_model_of_the_hub(run: Run, hub: Hub, photos: dict[str, Path]) -> None
     assert len(model["revision"]) == 40
 
 
+@pytest.mark.slow
 def test_a_hub_without_it_says_why_the_model_in_use_answers(run: Run, hub: Hub, photos: dict[str, Path]) -> None:
     given = {"HF_ENDPOINT": hub.url, "POPSCORE_SELFIE_MODEL": "some/selfies"}
     done = run("selfie", "--json", photos["astronaut"], **given)

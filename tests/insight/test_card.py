@@ -83,6 +83,7 @@ def test_a_warning_is_on_it(scorer: popscore.Scorer, warning: str) -> None:
     assert share_card(Image.new("RGB", (300, 200)), scorer=scorer).photo.warning == "almost_black"
 
 
+@pytest.mark.slow
 def test_long_and_foreign_names_of_models(scorer: popscore.Scorer) -> None:
     spec = replace(
         scorer.model.spec, name="Модель\N{GRINNING FACE}\n" + "long/" * 5000, reference_population="people " * 5000

@@ -100,6 +100,7 @@ def test_pinned_commit_makes_no_request_once_cached(run: Run, hub: Hub, reposito
     assert hub.requests == []
 
 
+@pytest.mark.slow
 def test_branch_follows_the_hub(run: Run, hub: Hub, repository: Repository) -> None:
     ask(run, hub)
     newer = repository.commit({"model.onnx": tiny(factor=3.0)})
@@ -117,6 +118,7 @@ def test_token_goes_to_the_hub_only(run: Run, hub: Hub, repository: Repository) 
 # --- without the Hub ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_offline_with_cache(run: Run, hub: Hub, repository: Repository) -> None:
     first = ask(run, hub)
     hub.requests.clear()
@@ -124,12 +126,14 @@ def test_offline_with_cache(run: Run, hub: Hub, repository: Repository) -> None:
     assert hub.requests == []
 
 
+@pytest.mark.slow
 def test_offline_without_cache(run: Run, hub: Hub, repository: Repository, embedded_model: Path) -> None:
     assert_fallback(ask(run, hub, HF_HUB_OFFLINE="1"), REPO, "HF_HUB_OFFLINE")
     assert_strict(ask(run, hub, HF_HUB_OFFLINE="1", POPSCORE_STRICT="1"), "HF_HUB_OFFLINE")
     assert hub.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["closed", "503", "silent", "cut"])
 def test_cached_branch_survives_a_dead_hub(run: Run, hub: Hub, repository: Repository, fault: str) -> None:
     first = ask(run, hub)
@@ -229,6 +233,7 @@ def test_503_for_ever(run: Run, hub: Hub, repository: Repository, embedded_model
     assert 1.5 <= time.monotonic() - start_s < 6
 
 
+@pytest.mark.slow
 def test_strict_503(run: Run, hub: Hub, repository: Repository) -> None:
     hub.status = 503
     start_s = time.monotonic()
@@ -279,6 +284,7 @@ def test_connection_cut_for_ever(run: Run, hub: Hub, repository: Repository) -> 
     assert time.monotonic() - start_s < 8
 
 
+@pytest.mark.slow
 def test_damaged_download_is_refused_and_fetched_anew(run: Run, hub: Hub, repository: Repository) -> None:
     """The Hub states the SHA-256 of a large file; huggingface_hub does not compare it."""
     pinned = {"POPSCORE_MODEL_REVISION": repository.refs["main"], "POPSCORE_STRICT": "1"}
@@ -298,6 +304,7 @@ def test_right_sha256(run: Run, hub: Hub, repository: Repository) -> None:
     assert found.json["sha256"] == SHA256
 
 
+@pytest.mark.slow
 def test_wrong_sha256(run: Run, hub: Hub, repository: Repository, embedded_model: Path) -> None:
     wanted = "0" * 64
     assert_strict(ask(run, hub, POPSCORE_MODEL_SHA256=wanted, POPSCORE_STRICT="1"), SHA256, wanted)

@@ -63,6 +63,7 @@ def test_output_named_output_is_taken_among_several() -> None:
     assert open_session(tiny(outputs=["map", "output"]), file="some.onnx").score_output == "output"
 
 
+@pytest.mark.slow
 def test_resnet50_scores_as_the_reference(
     tmp_path: Path, photos: dict[str, Path], resnet50_file: Path, resnet50_weights: onnx_files.Weights
 ) -> None:

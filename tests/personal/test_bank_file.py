@@ -279,6 +279,7 @@ def test_two_processes_fill_one_bank(tmp_path: Path, scorer: popscore.Scorer) ->
     assert len(MemoryBank.open(file, scorer=scorer)) == 115
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done(tmp_path: Path, scorer: popscore.Scorer) -> None:
     many_posts(tmp_path, 90)
     file = tmp_path / "me.bank"

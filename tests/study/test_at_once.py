@@ -83,6 +83,7 @@ def test_four_processes_write_at_once(table: Path) -> None:
     assert set(asked.values()) == {8}
 
 
+@pytest.mark.slow
 def test_what_a_page_was_told_is_kept_survives_a_kill(table: Path) -> None:
     """SIGKILL in the middle of writing, three times: each answer that was told to be kept is there."""
     told = []

@@ -187,6 +187,7 @@ def test_a_closer_look_at_a_bad_file_gives_its_reason(client: Client, cat: Path,
         client.predict(image=handle_file(str(cut)), api_name=f"/{endpoint}")
 
 
+@pytest.mark.slow
 def test_rank_video_gives_what_the_package_gives(client: Client, clip: Path) -> None:
     ranking = popscore.rank_video(clip, scorer=popscore.load_scorer(Settings()), every=10, top=2, name=clip.name)
     answer = client.predict(video=handle_file(str(clip)), every_n=10, fast=False, top_k=2, api_name="/rank_video")
@@ -406,6 +407,7 @@ def test_the_page_is_up_while_the_hub_is_silent_and_then_the_embedded_model_answ
         assert time.monotonic() - began < 40
 
 
+@pytest.mark.slow
 def test_the_app_command_is_the_same_as_app_py(tmp_path: Path) -> None:
     with app_process(environment(tmp_path, GRADIO_TEMP_DIR=tmp_path / "uploads"), "-m", "popscore", "app") as url:
         assert Client(url, verbose=False).predict(api_name="/model_info")["source"] == "embedded"

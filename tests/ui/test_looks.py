@@ -151,6 +151,7 @@ def test_a_broken_photo_is_told_by_its_name(looks: Looks, sent: dict[str, str]) 
         assert "cat.png could not be read" in asked(looks, name, sent)["message"], name
 
 
+@pytest.mark.slow
 def test_strips_and_specks_can_be_looked_at(looks: Looks, sent: dict[str, str]) -> None:
     for size in ((1, 2000), (2000, 1), (1, 1), (40, 40)):
         Image.linear_gradient("L").resize(size).convert("RGB").save(sent["id"])

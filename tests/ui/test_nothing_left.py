@@ -155,6 +155,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visits_module, "_SWEEP_EACH_S", 0.2)
 
 
+@pytest.mark.slow
 def test_uploads_of_a_client_go_when_it_leaves(tmp_path: Path, cat: Path, quickly: None) -> None:
     with running_app(tmp_path) as url:
         client = Client(url, verbose=False)
@@ -190,6 +191,7 @@ def test_an_upload_that_breaks_off_goes_too(tmp_path: Path, quickly: None, monke
         wait_until(lambda: not files(tmp_path), "half an upload is still there")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are other ones there")
 @pytest.mark.parametrize(
     "how",

@@ -120,6 +120,7 @@ def test_work_ends_when_the_visitor_leaves(
     assert ended.wait(5)
 
 
+@pytest.mark.slow
 def test_sixty_frames_at_once_do_not_stop_a_score(url: str, uploads: Path, clip: Path, cat: Path) -> None:
     client = Client(url, verbose=False)
     client.predict(image=handle_file(str(cat)), api_name="/score_image")

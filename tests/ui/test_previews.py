@@ -57,7 +57,7 @@ def test_a_large_photo_has_a_picture_in_a_gallery(large: Path, door: ModelDoor, 
     gallery = Gallery(door, visits, RememberedScores(), Tastes(door, visits))
     assert gallery.preview(str(large), 360)["image"].startswith("data:image/webp")
     usual = ModelDoor(Settings())
-    assert Gallery(usual, visits, RememberedScores()).preview(str(large), 360) == {"image": None}
+    assert Gallery(usual, visits, RememberedScores(), Tastes(usual, visits)).preview(str(large), 360) == {"image": None}
     usual.readers.close()
 
 

@@ -228,6 +228,7 @@ def test_a_photo_comes_from_its_address(open_url: str, server: WebServer, cat: P
         assert name == "complete" and '"file": "cat one.png"' in data
 
 
+@pytest.mark.slow
 def test_every_client_gets_its_photos_and_videos(open_url: str, server: WebServer, cat: Path, clip: Path) -> None:
     server.answers["/cat.png"], server.answers["/clip.mp4"] = answer(cat.read_bytes()), answer(clip.read_bytes())
     photo, video = (f"http://photos.example:{server.port}/{name}" for name in ("cat.png", "clip.mp4"))
@@ -302,6 +303,7 @@ def test_many_addresses_share_one_time(open_url: str, server: WebServer, monkeyp
 # --- switched off ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_addresses_can_be_switched_off(tmp_path: Path, cat: Path, server: WebServer) -> None:
     server.asked.clear()
     with running_app(tmp_path, Settings(fetch_addresses=False)) as url:

@@ -118,6 +118,7 @@ def test_what_makes_no_sense_is_refused(client: Client) -> None:
         client.predict(session="../../etc", api_name="/study_next")
 
 
+@pytest.mark.slow
 def test_pictures_are_small_upright_and_say_nothing(client: Client, folder: Path) -> None:
     seen = 0
     session = ""
@@ -198,6 +199,7 @@ def test_answers_with_odd_seconds(url: str, folder: Path) -> None:
 # --- files that go wrong -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pictures_that_vanish_or_break_are_left_out_and_the_session_goes_on(tmp_path: Path) -> None:
     table = make_study(tmp_path / "study", 14)
     with running_app(tmp_path / "uploads", Settings(study_pairs=table)) as url:

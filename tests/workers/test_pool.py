@@ -178,6 +178,7 @@ def test_a_gallery_goes_on_while_single_photos_never_end(monkeypatch: pytest.Mon
     pool.close()
 
 
+@pytest.mark.slow
 def test_a_photo_that_takes_long_does_not_stop_others() -> None:
     pool = Pool(1, spare=2)
     ask(pool, bad_tasks.echo, 1)
@@ -245,6 +246,7 @@ def test_workers_end_with_the_app_even_if_it_is_killed() -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_workers_that_nobody_needs_end_and_those_that_have_grown_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "_REST_S", 0.5)
     pool = Pool(2, warm=1)

@@ -112,6 +112,7 @@ def test_photos_that_were_not_chosen_do_not_matter(made_up: tuple[list[data.Rate
     )
 
 
+@pytest.mark.slow
 def test_cross_validation(made_up: tuple[list[data.RatedPhoto], train.Views]) -> None:
     photos, views = made_up
     scores, measured = train.cross_validate(photos, views, RECIPE)

@@ -202,6 +202,7 @@ def test_high_dynamic_range_is_mapped(
     assert white_from < white < white_to
 
 
+@pytest.mark.slow
 def test_ordinary_video_of_ten_bits(tmp_path: Path) -> None:
     frame = frame_of(make_clip(tmp_path / "clip.mp4", hdr_clip("libx265", SDR), ramp))
     assert not frame.high_dynamic_range
