@@ -63,6 +63,7 @@ def test_a_second_photo_is_dropped_onto_the_first(page: Page, photos: dict[str, 
     expect(answer(page)).to_contain_text("coffee.png")
 
 
+@pytest.mark.slow
 def test_a_face_that_fills_much_of_the_photo_is_looked_at_as_a_selfie(
     page: Page, photos: dict[str, Path], size: str
 ) -> None:

@@ -252,6 +252,7 @@ def test_silence(run: Run, hub: Hub, repository: Repository, fault: str) -> None
     assert time.monotonic() - start_s < 6
 
 
+@pytest.mark.slow
 def test_slow_download_is_not_given_up(run: Run, hub: Hub) -> None:
     """Bytes keep coming for twice as long as the patience."""
     padded = tiny(metadata={"padding": "x" * 260_000})
