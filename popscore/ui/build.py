@@ -166,6 +166,9 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "mcp_server": True,
         "pwa": False,
         "share": False,
+        # Gradio asks its own page once more and gives up after 3 s, with a message about sharing: a slow or busy
+        # machine would not start. That the server answers it has seen before, from /startup-events, without a limit.
+        "_frontend": False,
         "app_kwargs": {
             "lifespan": _open(OwnHosts.here(settings.hosts)),
             "middleware": [

@@ -1,5 +1,7 @@
 """Only what the page and documented clients need answers; a new route of Gradio has to be decided on."""
 
+import asyncio
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -8,7 +10,9 @@ from typing import Any
 
 import pytest
 from running_app import running_app
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from popscore.settings import Settings
 from popscore.ui import build_demo, launch_options
@@ -64,6 +68,31 @@ def registered() -> set[tuple[str, str]]:
     app, _, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
     demo.close()
     return set(walked(app.routes))
+
+
+class SlowPage:
+    """A machine that takes 20 seconds to draw the page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/":
+            await asyncio.sleep(20)
+        await self.app(scope, receive, send)
+
+
+def test_a_slow_machine_starts_the_app_all_the_same() -> None:
+    demo = build_demo(Settings())
+    options = launch_options()
+    options["app_kwargs"]["middleware"].insert(0, Middleware(SlowPage))
+    began = time.monotonic()
+    _, url, _ = demo.launch(**options, prevent_thread_lock=True, quiet=True)
+    try:
+        assert status(f"{url}gradio_api/info") == 200
+        assert time.monotonic() - began < 20  # it has not waited for the page either
+    finally:
+        demo.close()
 
 
 def test_every_route_of_gradio_is_decided_on() -> None:
