@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import json_text
 from popscore.cli.arguments import Commands, add_json
-from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.errors import InvalidSetting
 from popscore.foreign_text import printable
 
@@ -233,14 +233,10 @@ def _left_out(file: str, made: "PairSet") -> list[Any]:
 
 
 def _status(errors: Sequence["RowError"], failed: int, too_large: Sequence[str], *, some: bool) -> int:
-    for error in errors[:_SHOWN_ERRORS]:
-        complain(error.message)
-    if failed > _SHOWN_ERRORS:
-        complain(f"{failed - _SHOWN_ERRORS:,} more rows cannot be read.")
-    for message in too_large[:_SHOWN_ERRORS]:
-        complain(message)
-    if len(too_large) > _SHOWN_ERRORS:
-        complain(f"{len(too_large) - _SHOWN_ERRORS:,} more users have too many posts.")
+    complain_about(
+        [error.message for error in errors], more="more rows cannot be read.", shown=_SHOWN_ERRORS, total=failed
+    )
+    complain_about(too_large, more="more users have too many posts.", shown=_SHOWN_ERRORS)
     if not some:
         if not too_large:
             complain("There is no pair. Loosen a constraint: --costs says what each of them costs.")

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import json_text
 from popscore.cli.arguments import Commands, add_json, whole_number
-from popscore.cli.terminal import ALL_WELL, SOME_FAILED, Progress, complain, write
+from popscore.cli.terminal import ALL_WELL, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.training.errors import require
 
 if TYPE_CHECKING:
     from popscore.posts.evaluation import Evaluation
     from popscore.training.i2pa.figures import RankerRun
-
-_SHOWN_ERRORS = 5
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -171,10 +169,9 @@ def run(options: argparse.Namespace) -> int:
         )
     if found is None:  # a process beside the first one, under torchrun
         return ALL_WELL
-    for error in found.errors[:_SHOWN_ERRORS]:
-        complain(str(error.error))
-    if len(found.errors) > _SHOWN_ERRORS:
-        complain(f"{len(found.errors) - _SHOWN_ERRORS:,} more photos are missing or unreadable; see left_out.csv.")
+    complain_about(
+        [str(error.error) for error in found.errors], more="more photos are missing or unreadable; see left_out.csv."
+    )
     if found.rows_failed:
         complain(f"{found.rows_failed:,} rows of pairs cannot be used.")
     if found.shared:
