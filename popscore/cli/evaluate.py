@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import announce, json_text
-from popscore.cli.arguments import Commands, add_json
+from popscore.cli.arguments import Commands, add_json, fitting_number
 from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.errors import InvalidSetting
 from popscore.foreign_text import printable, shortened
@@ -323,10 +323,4 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 def _scale(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0
-    if not 0 < found < 1e6:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number above 0")
-    return found
+    return fitting_number(text, lambda found: 0 < found < 1e6, "a number above 0")
