@@ -3,23 +3,17 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import environment
+from pages import DocumentationPage, add_python, execute, type_in
 from running_app import ROOT, app_process
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PAGE = DocumentationPage.read("README.md")
+README = PAGE.text
 PIN = re.compile(r"^([\w-]+)(?:\[[\w,]+\])?==([\w.]+)$", re.MULTILINE)
-
-
-def snippet(language: str, *words: str) -> str:
-    (found,) = [text for kind, text in SNIPPETS if kind == language and all(word in text for word in words)]
-    return str(found)
 
 
 @pytest.fixture
@@ -30,10 +24,7 @@ def folder(tmp_path: Path, cat: Path, clip: Path) -> Path:
     shutil.copy(clip, tmp_path / "clip.mp4")
     (tmp_path / "holiday").mkdir()
     shutil.copy(cat, tmp_path / "holiday" / "beach.jpg")
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    add_python(tmp_path)
     return tmp_path
 
 
@@ -43,14 +34,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def execute(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_command_line_snippet_runs(folder: Path) -> None:
-    out = execute(folder, "sh", "-e", "-c", snippet("bash", "popscore score"))
+    out = type_in(folder, PAGE.snippet("bash", "popscore score"))
     assert "photo.jpg" in out
     assert "other.heic" in out
     assert '"accuracy"' in out
@@ -61,18 +46,18 @@ def test_the_command_line_snippet_runs(folder: Path) -> None:
 
 
 def test_the_python_snippet_runs(folder: Path) -> None:
-    out = execute(folder, str(folder / ".venv/bin/python"), "-c", snippet("python", "load_scorer"))
+    out = execute(folder, str(folder / ".venv/bin/python"), "-c", PAGE.snippet("python", "load_scorer"))
     assert re.search(r"\d\.\d+ (Excellent|Good|Fair|Poor) \d", out)
 
 
 def test_the_client_snippet_runs(folder: Path, app: str) -> None:
-    code = snippet("python", "gradio_client").replace("http://127.0.0.1:7860", app)
+    code = PAGE.snippet("python", "gradio_client").replace("http://127.0.0.1:7860", app)
     assert "'label'" in execute(folder, str(folder / ".venv/bin/python"), "-c", code)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed: apt-get install curl")
 def test_the_curl_snippet_runs(folder: Path, app: str) -> None:
-    out = execute(folder, "bash", "-e", "-c", snippet("bash", "curl").replace("http://127.0.0.1:7860", app))
+    out = execute(folder, "bash", "-e", "-c", PAGE.snippet("bash", "curl").replace("http://127.0.0.1:7860", app))
     assert out.startswith("event: complete")
     assert '"label"' in out
 
@@ -80,7 +65,7 @@ def test_the_curl_snippet_runs(folder: Path, app: str) -> None:
 def test_the_result_shown_has_the_keys_of_a_result(cat: Path) -> None:
     import popscore
 
-    shown = json.loads(snippet("json", '"file"'))
+    shown = json.loads(PAGE.snippet("json", '"file"'))
     assert list(shown) == list(popscore.load_scorer().score(cat).to_json())
 
 
@@ -97,7 +82,7 @@ def test_the_front_matter_fits_spaces_and_the_pins() -> None:
 
 def test_run_and_test_lines_are_one_line_each_and_make_their_own_environment() -> None:
     for words in (("app.py", "venv"), ("-m pytest", "requirements.txt")):
-        text = snippet("bash", *words)
+        text = PAGE.snippet("bash", *words)
         assert text.count("\n") == 1
         assert "python3 -m venv .venv" in text
 

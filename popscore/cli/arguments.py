@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -33,6 +34,37 @@ def whole_number(text: str) -> int:
     if not 0 < number < 10**9:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number above 0")
     return number
+
+
+def whole_number_or_zero(text: str) -> int:
+    """A whole number from 0.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 999999999")
+    return int(text)
+
+
+def fitting_number(text: str, fits: Callable[[float], bool], what: str) -> float:
+    """A number that an option takes.
+
+    Args:
+        text: what was typed.
+        fits: whether the option takes it; false for a NaN, which stands for what is no number.
+        what: what it should be, such as `a number above 0`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or does not fit.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not fits(found):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
+    return found
 
 
 def add_bank(command: argparse.ArgumentParser) -> None:
@@ -81,13 +113,7 @@ def weight(text: str) -> float:
     Raises:
         argparse.ArgumentTypeError: it is none.
     """
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not 0 <= found < 1e6:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 0 on")
-    return found
+    return fitting_number(text, lambda found: 0 <= found < 1e6, "a number from 0 on")
 
 
 def moment(text: str) -> datetime:

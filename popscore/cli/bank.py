@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from popscore.cli.answers import announce, json_text, rows_text
 from popscore.cli.arguments import Commands, add_json, moment
 from popscore.cli.pairs import column
-from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.foreign_text import printable
 
 if TYPE_CHECKING:
@@ -133,11 +133,8 @@ def _status(added: "Added") -> int:
     for remark in added.remarks:
         complain(remark)
     messages = [*(error.message for error in added.rows), *(str(error.error) for error in added.errors)]
-    for message in messages[:_SHOWN_ERRORS]:
-        complain(message)
     count = added.failed + len(added.errors)
-    if count > min(len(messages), _SHOWN_ERRORS):
-        complain(f"{count - min(len(messages), _SHOWN_ERRORS):,} more posts could not be used.")
+    complain_about(messages, more="more posts could not be used.", shown=_SHOWN_ERRORS, total=count)
     if not added.added + added.updated + added.unchanged:
         return NOTHING_DONE
     return SOME_FAILED if count else ALL_WELL

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import announce, json_text
-from popscore.cli.arguments import Commands, add_json
-from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+from popscore.cli.arguments import Commands, add_json, fitting_number
+from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.errors import InvalidSetting
 from popscore.foreign_text import printable, shortened
 from popscore.results import FailedPhoto
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from popscore.posts import Pair
     from popscore.posts.evaluation import Difference, Evaluation, Part
     from popscore.scoring.scorer import Scorer
-
-_SHOWN_ERRORS = 5
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -155,10 +153,9 @@ def _pairs(options: argparse.Namespace) -> int:
         write(json_text(_document(options, sets, found, difference, table, left_out)))
     else:
         write("".join(_lines(found, difference)))
-    for error in table.errors[:_SHOWN_ERRORS]:
-        complain(error.message)
-    if table.failed > _SHOWN_ERRORS:
-        complain(f"{table.failed - _SHOWN_ERRORS:,} more rows of pairs cannot be used.")
+    complain_about(
+        [error.message for error in table.errors], more="more rows of pairs cannot be used.", total=table.failed
+    )
     for one, missing in zip(sets, left_out, strict=True):
         _tell(one, missing)
     if len(found) < len(sets):
@@ -273,10 +270,7 @@ def _document(
 
 
 def _tell(one: _Scored, left_out: int) -> None:
-    for error in one.errors[:_SHOWN_ERRORS]:
-        complain(str(error.error))
-    if len(one.errors) > _SHOWN_ERRORS:
-        complain(f"{len(one.errors) - _SHOWN_ERRORS:,} more photos have no score.")
+    complain_about([str(error.error) for error in one.errors], more="more photos have no score.")
     if left_out:
         complain(f"{left_out:,} pairs were left out, because one of their photos has no score.")
 
@@ -329,10 +323,4 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 def _scale(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0
-    if not 0 < found < 1e6:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number above 0")
-    return found
+    return fitting_number(text, lambda found: 0 < found < 1e6, "a number above 0")

@@ -1,15 +1,14 @@
 """The command `pairs`."""
 
 import argparse
-import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import json_text
-from popscore.cli.arguments import Commands, add_json
-from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+from popscore.cli.arguments import Commands, add_json, fitting_number, whole_number_or_zero
+from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.errors import InvalidSetting
 from popscore.foreign_text import printable
 
@@ -65,7 +64,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         metavar="N|month|any",
         help="least days between a post and the collection (30), or a month of the calendar",
     )
-    which.add_argument("--min-likes", type=_count, default=50, metavar="N", help="fewest likes of each post (50)")
+    which.add_argument(
+        "--min-likes", type=whole_number_or_zero, default=50, metavar="N", help="fewest likes of each post (50)"
+    )
     which.add_argument(
         "--max-words",
         type=_words,
@@ -233,14 +234,10 @@ def _left_out(file: str, made: "PairSet") -> list[Any]:
 
 
 def _status(errors: Sequence["RowError"], failed: int, too_large: Sequence[str], *, some: bool) -> int:
-    for error in errors[:_SHOWN_ERRORS]:
-        complain(error.message)
-    if failed > _SHOWN_ERRORS:
-        complain(f"{failed - _SHOWN_ERRORS:,} more rows cannot be read.")
-    for message in too_large[:_SHOWN_ERRORS]:
-        complain(message)
-    if len(too_large) > _SHOWN_ERRORS:
-        complain(f"{len(too_large) - _SHOWN_ERRORS:,} more users have too many posts.")
+    complain_about(
+        [error.message for error in errors], more="more rows cannot be read.", shown=_SHOWN_ERRORS, total=failed
+    )
+    complain_about(too_large, more="more users have too many posts.", shown=_SHOWN_ERRORS)
     if not some:
         if not too_large:
             complain("There is no pair. Loosen a constraint: --costs says what each of them costs.")
@@ -271,39 +268,27 @@ def _date(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _number(text: str, *, least: float, most: float, what: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not least <= found <= most:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
-    return found
+def _between(text: str, least: float, most: float, what: str) -> float:
+    return fitting_number(text, lambda found: least <= found <= most, what)
 
 
 def _share(text: str) -> float:
-    return _number(text, least=0.5, most=0.999999, what="a probability from .5 to below 1")
+    return _between(text, 0.5, 0.999999, "a probability from .5 to below 1")
 
 
 def _positive(text: str) -> float:
-    return _number(text, least=1e-6, most=99, what="a number above 0")
+    return _between(text, 1e-6, 99, "a number above 0")
 
 
 def _days(text: str) -> float | None:
-    return None if text == "any" else _number(text, least=0, most=1e5, what="a number of days, or `any`")
+    return None if text == "any" else _between(text, 0, 1e5, "a number of days, or `any`")
 
 
 def _age(text: str) -> float | str:
     if text in ("month", "any"):
         return "month" if text == "month" else 0.0
-    return _number(text, least=0, most=1e5, what="a number of days, `month` or `any`")
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
-    return int(text)
+    return _between(text, 0, 1e5, "a number of days, `month` or `any`")
 
 
 def _words(text: str) -> int | None:
-    return None if text == "any" else _count(text)
+    return None if text == "any" else whole_number_or_zero(text)

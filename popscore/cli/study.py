@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import announce, json_text
 from popscore.cli.arguments import Commands, add_json, whole_number
-from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.foreign_text import shortened
 from popscore.results import FailedPhoto
 
 if TYPE_CHECKING:
     from popscore.models.spec import ModelInfo
     from popscore.study.report import Report, Share
-
-_SHOWN_ERRORS = 5
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -86,10 +84,7 @@ def run(options: argparse.Namespace) -> int:
         write(json_text(_document(report, info, errors)))
     else:
         write("".join(_lines(report)))
-    for error in errors[:_SHOWN_ERRORS]:
-        complain(str(error.error))
-    if len(errors) > _SHOWN_ERRORS:
-        complain(f"{len(errors) - _SHOWN_ERRORS:,} more photos have no score.")
+    complain_about([str(error.error) for error in errors], more="more photos have no score.")
     if not report.answers:
         complain(f"{shortened(path.name)} has no answers yet, apart from training.")
         return NOTHING_DONE

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -42,6 +43,23 @@ def complain(message: str) -> None:
     """Say something on standard error, in one line."""
     with contextlib.suppress(OSError):  # nobody listens
         print(f"popscore: {printable(message)}", file=sys.stderr)
+
+
+def complain_about(messages: Sequence[str], *, more: str, shown: int = 5, total: int | None = None) -> None:
+    """Say the first of many things that went wrong, one a line, and then how many more there are.
+
+    Args:
+        messages: the first of them at least, in order.
+        more: what is said after the number of the others, such as `more rows cannot be read.`
+        shown: so many are said.
+        total: how many there are, where `messages` are not all.
+    """
+    said = messages[:shown]
+    for message in said:
+        complain(message)
+    left = (len(messages) if total is None else total) - len(said)
+    if left > 0:
+        complain(f"{left:,} {more}")
 
 
 def colored(text: str, color: str) -> str:

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popscore.cli.answers import json_text
-from popscore.cli.arguments import Commands, add_json, whole_number
-from popscore.cli.terminal import ALL_WELL, SOME_FAILED, Progress, complain, write
+from popscore.cli.arguments import Commands, add_json, fitting_number, whole_number, whole_number_or_zero
+from popscore.cli.terminal import ALL_WELL, SOME_FAILED, Progress, complain, complain_about, write
 from popscore.training.errors import require
 
 if TYPE_CHECKING:
     from popscore.posts.evaluation import Evaluation
     from popscore.training.i2pa.figures import RankerRun
-
-_SHOWN_ERRORS = 5
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -46,7 +44,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         "--weights", default="imagenet", metavar="FILE", help="its weights: imagenet, none, or a file (imagenet)"
     )
     network.add_argument("--freeze", action="store_true", help="leave the backbone as it is: only the head learns")
-    network.add_argument("--warm-up", type=_count, default=0, metavar="N", help="epochs of the head alone first (0)")
+    network.add_argument(
+        "--warm-up", type=whole_number_or_zero, default=0, metavar="N", help="epochs of the head alone first (0)"
+    )
     network.add_argument(
         "--head", choices=("linear", "mlp"), default="linear", help="a linear layer, or a hidden one before"
     )
@@ -64,7 +64,9 @@ def add(commands: Commands) -> argparse.ArgumentParser:
         "--rate-decay", type=_number, default=0.95, metavar="F", help="both times this after each epoch (.95)"
     )
     learning.add_argument("--weight-decay", type=_number, default=1e-4, metavar="L2", help="of all weights (1e-4)")
-    learning.add_argument("--seed", type=_count, default=0, metavar="N", help="of all that is drawn at random (0)")
+    learning.add_argument(
+        "--seed", type=whole_number_or_zero, default=0, metavar="N", help="of all that is drawn at random (0)"
+    )
     learning.add_argument(
         "--flip",
         type=_number,
@@ -102,21 +104,8 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     return train
 
 
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 999999999")
-    return number
-
-
 def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 0 on")
-    return value
+    return fitting_number(text, lambda found: 0 <= found < math.inf, "a number from 0 on")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -171,10 +160,9 @@ def run(options: argparse.Namespace) -> int:
         )
     if found is None:  # a process beside the first one, under torchrun
         return ALL_WELL
-    for error in found.errors[:_SHOWN_ERRORS]:
-        complain(str(error.error))
-    if len(found.errors) > _SHOWN_ERRORS:
-        complain(f"{len(found.errors) - _SHOWN_ERRORS:,} more photos are missing or unreadable; see left_out.csv.")
+    complain_about(
+        [str(error.error) for error in found.errors], more="more photos are missing or unreadable; see left_out.csv."
+    )
     if found.rows_failed:
         complain(f"{found.rows_failed:,} rows of pairs cannot be used.")
     if found.shared:

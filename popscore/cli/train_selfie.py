@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popscore.cli.answers import json_text
-from popscore.cli.arguments import Commands, add_json, whole_number
+from popscore.cli.arguments import Commands, add_json, whole_number, whole_number_or_zero
 from popscore.cli.terminal import ALL_WELL, Progress, complain, write
 from popscore.foreign_text import printable
 from popscore.training.errors import require
@@ -48,19 +48,14 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=whole_number, default=40, metavar="N", help="passes over the selfies (40)")
     train.add_argument("--batch", type=whole_number, default=64, metavar="N", help="selfies per step (64)")
-    train.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is drawn at random (0)")
+    train.add_argument(
+        "--seed", type=whole_number_or_zero, default=0, metavar="N", help="of all that is drawn at random (0)"
+    )
     train.add_argument("--name", metavar="TEXT", default="popscore-selfie", help="what to call the model")
     train.add_argument("--license", metavar="TEXT", help="its licence")
     train.add_argument("--training-data", metavar="TEXT", help="what it was trained on, for its metadata")
     add_json(train)
     return train
-
-
-def _seed(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 999999999")
-    return number
 
 
 def _popular(text: str) -> float | None:

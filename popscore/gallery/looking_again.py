@@ -1,20 +1,15 @@
 """Photos that are read a second time, larger than their scores needed: those that share a group, or all for faces."""
 
 import os
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from PIL import Image
 
-from popscore.cpus import usable_cpus
+from popscore.cpus import in_order
 from popscore.errors import PopscoreError, UnreadableImage
 from popscore.people.shots import ShotMeasure, shot_json
 from popscore.photos.sources import NamedPhoto, PhotoSource, named
 from popscore.scoring.scorer import Scorer
-
-# Photos handed to the workers and not yet given out, per worker.
-_AHEAD = 2
 
 
 class Sources:
@@ -81,7 +76,6 @@ def look_again(
     Yields:
         The place of each photo, and its measure; None where it cannot be read any more, or not in full.
     """
-    count = usable_cpus()
 
     def measured(index: int) -> tuple[int, ShotMeasure | None]:
         try:
@@ -89,15 +83,4 @@ def look_again(
         except (PopscoreError, ValueError):  # a worker's answer may be spoilt
             return index, None
 
-    pending: deque[Future[tuple[int, ShotMeasure | None]]] = deque()
-    with ThreadPoolExecutor(count, thread_name_prefix="popscore") as pool:
-        try:
-            for index in sides:
-                pending.append(pool.submit(measured, index))
-                if len(pending) > _AHEAD * count:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+    return in_order(measured, sides)

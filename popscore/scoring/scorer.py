@@ -1,15 +1,13 @@
 """Photos in, scores out: decode, preprocess, run. One pipeline for one photo and for ten thousand."""
 
 import contextlib
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from PIL import Image
 
-from popscore.cpus import usable_cpus
+from popscore.cpus import in_order
 from popscore.errors import PopscoreError
 from popscore.models import LoadedModel, load_model
 from popscore.models.preprocess import Box, enough_pixels, to_input
@@ -22,9 +20,6 @@ from popscore.settings import Settings
 
 Arguments = ParamSpec("Arguments")
 Found = TypeVar("Found")
-
-# Photos handed to the workers and not yet given out, per worker: a slow one does not stop the others at once.
-_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +192,7 @@ class Scorer:
             workers: photos in work at one time; by default one per CPU that the process may use.
             cache: asked before a photo is read, told after it was scored.
         """
-        count = workers or usable_cpus()
-        pending: deque[Future[Candidate | FailedPhoto]] = deque()
-        with ThreadPoolExecutor(count, thread_name_prefix="popscore") as pool:
-            try:
-                for photo in photos:
-                    pending.append(pool.submit(self._measured, named(photo), cache))
-                    if len(pending) > _AHEAD * count:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
+        return in_order(lambda photo: self._measured(photo, cache), map(named, photos), workers=workers)
 
     def _measured(self, photo: NamedPhoto, cache: ScoreCache | None) -> Candidate | FailedPhoto:
         content = cache.get(photo.source) if cache else None

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from choosing import add, opened, ranked
+from holiday import holiday
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from running_app import running_app
 
@@ -95,3 +97,52 @@ def page(visitor: BrowserContext, app_url: str, size: str, request: pytest.Fixtu
     page.close()
     assert not failures
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+# --- the Rank tab with many photos ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def photos_60(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> list[Path]:
+    return holiday(tmp_path_factory.mktemp("holiday"), list(photos.values()), scenes=20, shots=3)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("uploads"), Settings(max_image_bytes=5_000_000)) as address:
+        yield address
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor of his own, who has been nowhere yet."""
+    context = browser.new_context(
+        # No transitions: what is measured in the middle of one is nothing that stays.
+        viewport={"width": 1400, "height": 900},
+        accept_downloads=True,
+        reduced_motion="reduce",
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def desk(context: BrowserContext, url: str) -> Page:
+    return opened(context, url)
+
+
+@pytest.fixture
+def phone(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
+    yield opened(context, url)
+    context.close()
+
+
+@pytest.fixture
+def chosen(desk: Page, photos_60: list[Path]) -> Page:
+    """Twelve photos of four scenes, ranked."""
+    add(desk, photos_60[:12])
+    ranked(desk)
+    return desk

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from choosing import opened
 from holiday import holiday
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from running_app import running_app
@@ -45,15 +46,6 @@ def context(browser: Browser, size: str) -> Iterator[BrowserContext]:
     )
     yield context
     context.close()
-
-
-def opened(context: BrowserContext, url: str) -> Page:
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(url)
-    page.get_by_text("Embedded appeal model").wait_for()
-    page.get_by_role("tab", name="Rank").click()
-    return page
 
 
 def names(page: Page) -> list[str]:

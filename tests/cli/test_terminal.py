@@ -1,4 +1,4 @@
-"""`popscore rank` in a terminal: colours, a bar that goes away, and Ctrl-C."""
+"""`popscore rank` in a terminal: colours, a bar that goes away, and Ctrl-C; how errors are told."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ from commands import environment
 from onnx_files import tiny
 from PIL import Image
 
-from popscore.cli.terminal import Progress
+from popscore.cli.terminal import Progress, complain_about
 
 
 @pytest.fixture
@@ -130,3 +130,19 @@ def test_no_bar_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
         with Progress() as progress:
             progress.update(1, 2)
     assert screen.text == ""
+
+
+@pytest.mark.parametrize(
+    ("total", "last"), [(None, "3 more rows cannot be read."), (1200, "1,198 more rows cannot be read.")]
+)
+def test_the_first_of_many_errors_are_told_and_the_others_counted(
+    total: int | None, last: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    complain_about([f"Row {row}." for row in range(5)], more="more rows cannot be read.", shown=2, total=total)
+    assert capsys.readouterr().err.splitlines() == ["popscore: Row 0.", "popscore: Row 1.", f"popscore: {last}"]
+
+
+def test_few_errors_are_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    complain_about(["Row 0."], more="more rows cannot be read.")
+    complain_about([], more="more rows cannot be read.", total=0)
+    assert capsys.readouterr().err == "popscore: Row 0.\n"

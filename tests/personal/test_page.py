@@ -2,23 +2,22 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from bank_posts import write_export
-from commands import ROOT, environment
+from commands import ROOT
+from pages import DocumentationPage, add_python, execute, type_in
 
-PAGE = (ROOT / "docs" / "audience.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = DocumentationPage.read("docs", "audience.md")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
     """A checkout as the page takes it: both tables as it shows them, the photos, an export, two candidates."""
     folder = tmp_path_factory.mktemp("page")
-    posts, likes = (text for kind, text in SNIPPETS if kind == "csv")
+    posts, likes = PAGE.snippets("csv")
     (folder / "posts.csv").write_text(posts, encoding="utf-8")
     (folder / "likes.csv").write_text(likes + "2024-01-07T09:33:20Z,90\n", encoding="utf-8")
     for name in ("photos", "candidates"):
@@ -34,22 +33,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) ->
     write_export(folder / "instagram.zip", photos, posts=posts_of)
     shutil.copy(photos["rocket"], folder / "candidates" / "1.jpg")
     (folder / "candidates" / "2.jpg").write_bytes(photos["coffee"].read_bytes())
-    python = folder / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    add_python(folder)
     return folder
-
-
-def execute(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.slow
 def test_the_commands_run_in_their_order(folder: Path) -> None:
-    out = [execute(folder, "sh", "-e", "-c", text) for kind, text in SNIPPETS if kind == "bash"]
+    out = [type_in(folder, text) for text in PAGE.commands()]
     assert len(out) == 9
     assert out[0] == "me.bank: 4 posts added, 0 changed, 0 there before\n"
     assert out[1] == "instagram.bank: 3 posts added, 0 changed, 0 there before\n"
@@ -63,7 +53,7 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
 
 
 def test_the_python_runs(folder: Path) -> None:
-    (code,) = [text for kind, text in SNIPPETS if kind == "python"]
+    (code,) = PAGE.snippets("python")
     assert re.match(r"candidates/[12]\.jpg [-\d.]+ [\d.]+ p\d\n$", execute(folder, sys.executable, "-c", code))
 
 

@@ -2,44 +2,34 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from commands import ROOT, environment
+from pages import DocumentationPage, add_python, execute, type_in
 from paired_photos import draw_pairs
 
-PAGE = (ROOT / "docs" / "posts-to-model.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-COMMANDS = [text for kind, text in SNIPPETS if kind == "bash"]
+PAGE = DocumentationPage.read("docs", "posts-to-model.md")
+COMMANDS = PAGE.commands()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
     """A checkout as the page takes it: the table with the rows that it shows and a late one, two photos, two codes."""
     folder = tmp_path_factory.mktemp("page")
-    (table,) = [text for kind, text in SNIPPETS if kind == "csv"]
+    (table,) = PAGE.snippets("csv")
     (folder / "posts.csv").write_text(table + "p3,bob,2017-06-01,70,,1\n", encoding="utf-8")
     (folder / "test_pairs.csv").write_text("Low_popularity,High_popularity\n7s0kDUqUCW,7uEd3LqUK_\n")
     (folder / "photos").mkdir()
     shutil.copy(photos["cat"], folder / "photos" / "p1.png")
     shutil.copy(photos["coffee"], folder / "photos" / "p2.png")
-    python = folder / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    add_python(folder)
     return folder
 
 
-def execute(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_commands_run_in_their_order(folder: Path) -> None:
-    out = [execute(folder, "sh", "-e", "-c", text) for text in COMMANDS[:5]]
+    out = [type_in(folder, text) for text in COMMANDS[:5]]
     assert "posts in 1 pair\n" in out[0] and '"pairs_without"' in out[1] and out[2].startswith("1 pairs;")
     assert "accuracy" in out[3] and (folder / "plot.png").is_file()
     assert '"pairs": 1' in out[4]
@@ -59,9 +49,9 @@ def test_training_and_what_comes_after_it(folder: Path, tmp_path: Path) -> None:
     shutil.move(pairs, checkout / "pairs.csv")
     shutil.move(pairs.parent / "photos", checkout / "photos")
     train, evaluate, rank, app = COMMANDS[5:]
-    assert "written     run/model.onnx" in execute(checkout, "sh", "-e", "-c", train)
-    assert "of 5 pairs" in execute(checkout, "sh", "-e", "-c", evaluate)
-    execute(checkout, "sh", "-e", "-c", rank)
+    assert "written     run/model.onnx" in type_in(checkout, train, timeout_s=900)
+    assert "of 5 pairs" in type_in(checkout, evaluate)
+    type_in(checkout, rank)
     ranked = (checkout / "ranked.csv").read_text(encoding="utf-8").splitlines()
     assert len(ranked) == 1 + 60
     setting, python, entry = app.split()
@@ -77,7 +67,7 @@ def test_training_and_what_comes_after_it(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_python_runs(folder: Path) -> None:
-    (code,) = [text for kind, text in SNIPPETS if kind == "python"]
+    (code,) = PAGE.snippets("python")
     assert execute(folder, sys.executable, "-c", code).startswith("1 0.99")
 
 

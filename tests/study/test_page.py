@@ -12,28 +12,19 @@ from pathlib import Path
 import pytest
 from commands import ROOT, environment
 from gradio_client import Client
+from pages import DocumentationPage, add_python, execute, type_in
 from running_app import free_port
 from studies import make_study
 
-PAGE = (ROOT / "docs" / "study.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = DocumentationPage.read("docs", "study.md")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A checkout as the page takes it: a table of pairs and a folder with their photos."""
     make_study(tmp_path / "photos", 6).rename(tmp_path / "pairs.csv")
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    add_python(tmp_path)
     return tmp_path
-
-
-def execute(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def wait_for(url: str, app: "subprocess.Popen[bytes]") -> None:
@@ -50,9 +41,9 @@ def wait_for(url: str, app: "subprocess.Popen[bytes]") -> None:
 
 @pytest.mark.slow
 def test_the_commands_run_in_their_order(folder: Path) -> None:
-    choose, ask, count, again = [text for kind, text in SNIPPETS if kind == "bash"]
-    (client_code,) = [text for kind, text in SNIPPETS if kind == "python"]
-    execute(folder, "sh", "-e", "-c", choose)
+    choose, ask, count, again = PAGE.commands()
+    (client_code,) = PAGE.snippets("python")
+    type_in(folder, choose)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     variables = environment(folder, GRADIO_SERVER_PORT=str(port), GRADIO_TEMP_DIR=folder / "uploads")
@@ -66,14 +57,14 @@ def test_the_commands_run_in_their_order(folder: Path) -> None:
             _, _, pair = client.predict(session=session, api_name="/study_next")
             session = pair["session"]
             client.predict(session=session, place=pair["place"], chosen="left", api_name="/study_answer")
-        counted = execute(folder, "sh", "-e", "-c", count)
+        counted = type_in(folder, count)
     finally:
         os.killpg(app.pid, signal.SIGTERM)
         app.wait(timeout=20)
     assert counted.startswith("3 answers of 1 people to 3 pairs; 4 answers to training pairs are left out\n")
     assert "model, all pairs" in counted
     assert len((folder / "answers.csv").read_text().splitlines()) == 8
-    assert '"majority": "' in execute(folder, "sh", "-e", "-c", again)
+    assert '"majority": "' in type_in(folder, again)
 
 
 def test_every_option_and_setting_is_on_the_page() -> None:

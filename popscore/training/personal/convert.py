@@ -6,12 +6,11 @@ The same package gives the same files, byte by byte, with onnx 1.23.2. Needs: pi
 
 from __future__ import annotations
 
-import hashlib
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from popscore.errors import PopscoreError
-from popscore.files.atomic import replacing
+from popscore.training import network_files
 from popscore.training.errors import require
 from popscore.training.personal.sources import PACKAGE, SOURCES, Source, source_bytes
 
@@ -38,26 +37,15 @@ def converted(source: Source, graph: bytes, weights: bytes) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def convert_all(folder: Path, models: Path = MODELS) -> None:
-    """Write each network into a folder, and say its size and hash."""
+def made(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The name of each network, and its file, from the folder with the archive."""
     for source in SOURCES:
-        content = converted(source, *source_bytes(source, folder))
-        with replacing(models / f"{source.name}.onnx") as file:
-            file.write(content)
-        print(f"{source.name}.onnx {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}")
+        yield source.name, converted(source, *source_bytes(source, folder))
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Convert. Returns 0 when all is written, 2 when something is missing."""
-    if not 1 <= len(argv) <= 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        convert_all(Path(argv[0]), Path(argv[1]) if len(argv) == 2 else MODELS)
-    except PopscoreError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return network_files.run(argv, usage=__doc__, make=made, models=MODELS)
 
 
 if __name__ == "__main__":

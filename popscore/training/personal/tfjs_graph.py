@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from popscore.training.errors import ConversionRefused
-from popscore.training.people.onnx_graph import IR_VERSION, OPSET
+from popscore.training.onnx_writer import GraphWriter
 
 Array = NDArray[Any]
 Node = Mapping[str, Any]
@@ -29,24 +29,12 @@ _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2d", "DepthwiseConv2dNative")
 _PLAIN = {"Relu": "Relu", "Sigmoid": "Sigmoid"}
 
 
-class _Writer:
+class _Writer(GraphWriter):
     def __init__(self, weights: Mapping[str, Array], side: int) -> None:
+        super().__init__()
         self._weights, self._side = weights, side
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = []
         self.names: dict[str, str] = {}
         self.sizes: dict[str, int] = {}  # rows of each result, which is square
-
-    def constant(self, name: str, value: Array) -> str:
-        """A fixed tensor. 16-bit numbers are widened by a node, which onnxruntime runs once, when it loads."""
-        narrow = value.dtype == np.float16
-        stored = f"{name}.half" if narrow else name
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), stored))
-        return self.node("Cast", [stored], name, to=TensorProto.FLOAT) if narrow else name
-
-    def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
-        return output
 
     def weight(self, name: str) -> Array:
         if name not in self._weights:
@@ -84,7 +72,7 @@ class _Writer:
         elif kind in _PLAIN:
             self.node(_PLAIN[kind], [self.names[inputs[0]]], output)
         elif kind == "Relu6":
-            self._relu6(self.names[inputs[0]], output)
+            self.clipped_to_6(self.names[inputs[0]], output)
         elif kind == "Conv2DBackpropInput":
             self._widening(name, inputs, options, output)
         elif kind.removeprefix("_Fused").removeprefix("Fused") in _CONVOLUTIONS:
@@ -100,10 +88,6 @@ class _Writer:
         else:
             raise ConversionRefused(f"{name} is a {kind}, which is not converted here.")
         self.names[name] = output
-
-    def _relu6(self, source: str, output: str) -> None:
-        limits = [self.constant(f"{output}.{end}", np.array(end, np.float32)) for end in (0, 6)]
-        self.node("Clip", [source, *limits], output)
 
     def _convolution(
         self, kind: str, name: str, inputs: Sequence[str], options: Mapping[str, Any], output: str
@@ -137,7 +121,7 @@ class _Writer:
         if fused[1:] == ["Relu"]:
             self.node("Relu", [raw], output)
         elif fused[1:] == ["Relu6"]:
-            self._relu6(raw, output)
+            self.clipped_to_6(raw, output)
         self.sizes[name] = rows
 
     def _widening(self, name: str, inputs: Sequence[str], options: Options, output: str) -> None:
@@ -199,12 +183,7 @@ def tfjs_to_onnx(
         size = writer.sizes[name]
         found.append(helper.make_tensor_value_info(called, TensorProto.FLOAT, ["N", None, size, size]))
     given = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, side, side])
-    made = helper.make_graph(writer.nodes, "popscore", [given], found, writer.constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    model.producer_name = "popscore"
-    helper.set_model_props(model, dict(metadata))
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return writer.checked_model(given, found, metadata)
 
 
 def _needed(nodes: Sequence[Node], outputs: Mapping[str, str]) -> set[str]:

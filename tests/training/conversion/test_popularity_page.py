@@ -19,6 +19,7 @@ from commands import ROOT, environment
 from gradio_client import Client, handle_file
 from hub_server import Hub
 from hub_uploads import Uploads
+from pages import DocumentationPage, add_python
 from PIL import Image
 from running_app import app_process
 
@@ -33,8 +34,8 @@ from torch_files import random_resnet50  # noqa: E402
 
 from popscore.training.photo_inputs import inputs_of  # noqa: E402
 
-PAGE = (ROOT / "docs" / "popularity-model.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"^```bash\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = DocumentationPage.read("docs", "popularity-model.md")
+SNIPPETS = PAGE.snippets("bash")
 TEN = [
     "astronaut.png",
     "brick.png",
@@ -74,8 +75,7 @@ class Checkout:
 
     def run(self, *words: str) -> str:
         """Run the snippet of the page that holds these words, and remember what it printed."""
-        (snippet,) = [text for text in SNIPPETS if all(word in text for word in words)]
-        return self.execute(snippet)
+        return self.execute(PAGE.snippet("bash", *words))
 
     def execute(self, snippet: str) -> str:
         done = subprocess.run(
@@ -108,10 +108,7 @@ def checkout(
         for number, turn in enumerate((None, Image.Transpose.ROTATE_90, Image.Transpose.FLIP_LEFT_RIGHT)):
             turned = picture if turn is None else picture.transpose(turn)
             turned.save(folder / "photos" / f"{path.stem}-{number}.jpg", quality=92)
-    python = folder / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    add_python(folder)
     return Checkout(folder, hub)
 
 
@@ -201,7 +198,7 @@ def test_the_settings_work_on_the_command_line(walked: Checkout) -> None:
 
 def test_the_preload_line_is_the_one_of_the_page(walked: Checkout) -> None:
     settings = settings_of(walked)
-    (line,) = [line for line in PAGE.splitlines() if line.startswith("preload_from_hub")]
+    (line,) = [line for line in PAGE.text.splitlines() if line.startswith("preload_from_hub")]
     printed = "".join(walked.output.values())
     assert line.replace("<the commit>", settings["POPSCORE_MODEL_REVISION"]) in printed.splitlines()
 
@@ -209,7 +206,7 @@ def test_the_preload_line_is_the_one_of_the_page(walked: Checkout) -> None:
 @pytest.mark.slow
 def test_the_int8_command(walked: Checkout) -> None:
     """Random weights are no fair test of 8 bits, so the photos are many turns of few, and the limit may be reached."""
-    (snippet,) = [text for text in SNIPPETS if "--int8" in text]
+    snippet = PAGE.snippet("bash", "--int8")
     printed = walked.execute(snippet.replace("--int8 photos", "--int8 photos --force"))
     assert "calibrated on 15 photos, checked on 15 others" in printed
     assert (walked.folder / "model-int8.onnx").stat().st_size < 30_000_000
@@ -222,7 +219,7 @@ def test_the_install_command(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "popscore", checkout / "popscore")
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout / name)
-    (snippet,) = [text for text in SNIPPETS if "pip install" in text]
+    snippet = PAGE.snippet("bash", "pip install")
     subprocess.run(["sh", "-e", "-c", snippet], cwd=checkout, check=True, timeout=900)
     code = "import torch, onnx, popscore.training.conversion.convert"
     subprocess.run([checkout / ".venv/bin/python", "-c", code], cwd=tmp_path, check=True, timeout=60)

@@ -4,6 +4,7 @@
 window.popscore.selfie = (root, {server}) => {
   const {make} = window.popscore;
   const AROUND = 0.35; // of a face's side that is shown on each side of it
+  const AGAIN_MS = 2000;
   let turn = 0;
 
   const percent = (value) => `${Math.round(100 * value)} %`;
@@ -64,17 +65,28 @@ window.popscore.selfie = (root, {server}) => {
     root.hidden = false;
   }
 
+  // Asks once more after a while where there was no answer, or the server had too much to do. Nobody waits for it, so
+  // there is no third time, and no message.
+  async function asked(photo, alive) {
+    const ask = () => server.selfie({id: photo.id, name: photo.name}).catch(() => null);
+    const found = await ask();
+    if ((found && !found.busy) || !alive()) return found;
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+    return alive() ? ask() : null;
+  }
+
   return {
-    // Asks once the score of the photo is there. Nobody waits for the answer, so a failure is no message.
+    // Once the score of the photo is there.
     async seek(photo) {
       turn += 1;
       const mine = turn;
+      const alive = () => mine === turn;
       root.hidden = true;
       if (!photo) return;
-      const found = await server.selfie({id: photo.id, name: photo.name}).catch(() => null);
-      if (mine !== turn || !found?.is_selfie) return;
+      const found = await asked(photo, alive);
+      if (!alive() || !found?.is_selfie) return;
       const image = await pictureOf(photo);
-      if (mine === turn) draw(found, image);
+      if (alive()) draw(found, image);
     },
   };
 };
