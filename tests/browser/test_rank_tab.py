@@ -12,6 +12,7 @@ import pytest
 from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from widths import DESKTOP_FIRST, PHONE_FIRST
 
 from popscore.scoring.scorer import Content
 from popscore.workers.readers import IsolatedScorer
@@ -61,6 +62,7 @@ def test_six_photos_come_back_as_five_ranked_one_group_one_reason(page: Page, ga
     expect(cards(page).first.locator("img")).to_have_attribute("src", re.compile("^blob:"))
 
 
+@PHONE_FIRST
 def test_kept_photos_are_saved_as_a_zip_of_the_originals(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     for place in (0, 2):
@@ -74,6 +76,7 @@ def test_kept_photos_are_saved_as_a_zip_of_the_originals(page: Page, gallery: li
     assert packed.namelist()[0].startswith("01_")
 
 
+@DESKTOP_FIRST
 def test_the_list_is_saved_as_csv_and_star_ratings(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     with page.expect_download() as download:
@@ -88,6 +91,7 @@ def test_the_list_is_saved_as_csv_and_star_ratings(page: Page, gallery: list[Pat
     assert all(b"Rating" in packed.read(name) for name in packed.namelist())
 
 
+@PHONE_FIRST
 def test_the_best_ten_are_the_best_of_each_scene_and_none_rejected(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     best = cards(page).filter(has=page.get_by_role("button", name="best of 2"))
@@ -106,6 +110,7 @@ def test_the_best_ten_are_the_best_of_each_scene_and_none_rejected(page: Page, g
     assert any(name.endswith(("cat again.jpg", "cat_again.jpg")) for name in names) == again
 
 
+@DESKTOP_FIRST
 def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     cards(page).first.locator(".pr-photo").click()
@@ -147,6 +152,7 @@ def test_the_large_view_explains_the_score_as_the_score_tab_does(page: Page, gal
     assert box["y"] + box["height"] < page.viewport_size["height"], "Keep is below the fold"  # type: ignore[index]
 
 
+@DESKTOP_FIRST
 def test_the_explanation_follows_the_photo(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery[:4])
     numbers = [text.split()[0] for text in cards(page).locator(".ps-chip b").all_inner_texts()]
@@ -161,6 +167,7 @@ def test_the_explanation_follows_the_photo(page: Page, gallery: list[Path]) -> N
         page.keyboard.press("ArrowRight")
 
 
+@PHONE_FIRST
 def test_two_photos_side_by_side(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     cards(page).nth(0).locator(".pr-photo").click()
@@ -177,6 +184,7 @@ def test_two_photos_side_by_side(page: Page, gallery: list[Path]) -> None:
     expect(versus.get_by_role("img")).to_have_count(2)
 
 
+@PHONE_FIRST
 def test_nothing_but_broken_files_says_so(page: Page, tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(b"no photo")
@@ -185,6 +193,7 @@ def test_nothing_but_broken_files_says_so(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("a.jpg could not be read: it is not an image")).to_be_visible()
 
 
+@DESKTOP_FIRST
 def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Rank").click()
     small = Image.open(cat).convert("RGB").resize((40, 30))
@@ -196,6 +205,7 @@ def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path,
     expect(page.get_by_role("alert")).to_have_text("41 photos are too many: the limit is 40. Choose fewer at a time.")
 
 
+@PHONE_FIRST
 def test_start_over_forgets_the_photos(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery[:2])
     more(page, "Start over")
@@ -221,6 +231,7 @@ def test_the_light_look_is_readable_and_nothing_is_wider_than_the_page(page: Pag
     check_contrast(page)
 
 
+@DESKTOP_FIRST
 def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery[:2])
     cards(page).first.get_by_role("button", name="Keep").click()
@@ -229,6 +240,7 @@ def test_photos_are_added_to_those_that_are_there(page: Page, gallery: list[Path
     expect(page.locator(".pr .ps-summary")).to_contain_text("4 photos · 4 scenes · 1 of 10 kept")
 
 
+@DESKTOP_FIRST
 def test_a_stopped_ranking_says_what_is_left_and_goes_on(
     page: Page, cat: Path, tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import JSHandle, Locator, Page, expect
+from widths import DESKTOP_FIRST, PHONE_FIRST
 
 import popscore
 from popscore.settings import Settings
@@ -56,6 +57,7 @@ def test_a_dropped_photo_is_answered_without_another_click(page: Page, cat: Path
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], size  # type: ignore[index]
 
 
+@DESKTOP_FIRST
 def test_a_second_photo_is_dropped_onto_the_first(page: Page, photos: dict[str, Path]) -> None:
     drop(page, photos["cat"])
     expect(answer(page)).to_contain_text("chelsea.png")
@@ -84,6 +86,7 @@ def test_a_face_that_fills_much_of_the_photo_is_looked_at_as_a_selfie(
     expect(part).to_be_hidden()
 
 
+@DESKTOP_FIRST
 def test_a_pasted_photo_is_answered(page: Page, photos: dict[str, Path]) -> None:
     for name, file in (("cat", "chelsea.png"), ("coffee", "coffee.png")):
         page.evaluate(
@@ -94,6 +97,7 @@ def test_a_pasted_photo_is_answered(page: Page, photos: dict[str, Path]) -> None
         expect(answer(page)).to_contain_text(file)
 
 
+@PHONE_FIRST
 def test_a_photo_is_taken_with_the_camera(page: Page) -> None:
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_role("button", name="Click to Access Webcam").click()
@@ -117,6 +121,7 @@ def test_light_is_readable(page: Page, cat: Path) -> None:
     check_contrast(page)
 
 
+@PHONE_FIRST
 def test_an_example_is_one_key_away(page: Page) -> None:
     page.get_by_role("button", name="Coffee").focus()
     page.keyboard.press("Enter")
@@ -124,6 +129,7 @@ def test_an_example_is_one_key_away(page: Page) -> None:
     expect(answer(page).locator(".ps-number")).to_have_text(re.compile(r"^-?\d\.\d\d$"))
 
 
+@PHONE_FIRST
 def test_a_broken_photo_says_why_beside_it_and_the_next_one_works(page: Page, cat: Path, tmp_path: Path) -> None:
     broken = tmp_path / "holiday.png"
     broken.write_bytes(cat.read_bytes()[:30_000])
@@ -133,6 +139,7 @@ def test_a_broken_photo_says_why_beside_it_and_the_next_one_works(page: Page, ca
     expect(answer(page).locator(".ps-number")).to_be_visible()
 
 
+@DESKTOP_FIRST
 def test_a_photo_over_the_limit_says_so(page: Page, tmp_path: Path) -> None:
     large = tmp_path / "large.png"
     large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2_100_000))
@@ -140,6 +147,7 @@ def test_a_photo_over_the_limit_says_so(page: Page, tmp_path: Path) -> None:
     expect(answer(page)).to_contain_text("the limit is 2 MB")
 
 
+@PHONE_FIRST
 def test_a_heic_photo_is_scored_and_shown(page: Page, cat: Path, tmp_path: Path) -> None:
     import pillow_heif
 
@@ -152,6 +160,7 @@ def test_a_heic_photo_is_scored_and_shown(page: Page, cat: Path, tmp_path: Path)
     page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
 
 
+@PHONE_FIRST
 def test_a_removed_photo_clears_the_answer(page: Page, cat: Path) -> None:
     drop(page, cat)
     expect(answer(page).locator(".ps-number")).to_be_visible()
@@ -159,6 +168,7 @@ def test_a_removed_photo_clears_the_answer(page: Page, cat: Path) -> None:
     expect(answer(page)).to_contain_text("Drop a photo to see its score")
 
 
+@DESKTOP_FIRST
 def test_names_from_outside_are_text_and_never_markup(page: Page, cat: Path, tmp_path: Path) -> None:
     named = tmp_path / "<img src=x onerror=document.title='owned'>.png"
     named.write_bytes(cat.read_bytes())
@@ -168,12 +178,14 @@ def test_names_from_outside_are_text_and_never_markup(page: Page, cat: Path, tmp
     expect(answer(page).locator("img")).to_have_count(0)
 
 
+@DESKTOP_FIRST
 def test_the_page_about_the_api_opens(page: Page) -> None:
     page.get_by_role("button", name="Use it from code").click()
     expect(page.get_by_text("score_image").first).to_be_visible()
     expect(page.get_by_text("rank_images").first).to_be_visible()
 
 
+@DESKTOP_FIRST
 def test_everything_can_be_reached_with_the_keyboard(page: Page) -> None:
     reached = set()
     for _ in range(30):
@@ -203,6 +215,7 @@ def let_fall(page: Page, files: list[tuple[Path, str]]) -> None:
     )
 
 
+@DESKTOP_FIRST
 def test_heic_without_a_type_is_scored(page: Page, cat: Path, tmp_path: Path) -> None:
     import pillow_heif
 
@@ -221,6 +234,7 @@ def test_heic_without_a_type_is_scored(page: Page, cat: Path, tmp_path: Path) ->
         ("large.jpg", "image/jpeg", b"\xff\xd8\xff" + b"\0" * 2_100_000, "large.jpg is too large: the limit is 2 MB"),
     ],
 )
+@PHONE_FIRST
 def test_what_cannot_be_scored_takes_the_place_of_the_old_answer(
     page: Page, cat: Path, tmp_path: Path, name: str, kind: str, content: bytes, words: str
 ) -> None:
@@ -236,17 +250,20 @@ def test_what_cannot_be_scored_takes_the_place_of_the_old_answer(
     assert max(sent, default=0) < 100_000, "it was sent all the same"
 
 
+@DESKTOP_FIRST
 def test_several_photos_open_in_rank(page: Page, photos: dict[str, Path]) -> None:
     let_fall(page, [(photos["rocket"], "image/jpeg"), (photos["cat"], "image/png")])
     expect(page.get_by_role("tab", name="Rank")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".pr .ps-summary")).to_contain_text("2 photos", timeout=30_000)
 
 
+@DESKTOP_FIRST
 def test_a_video_opens_in_video(page: Page, clip: Path) -> None:
     let_fall(page, [(clip, "video/mp4")])
     expect(page.get_by_role("tab", name="Video")).to_have_attribute("aria-selected", "true")
 
 
+@DESKTOP_FIRST
 def test_arrow_keys_lead_from_tab_to_tab(page: Page) -> None:
     page.get_by_role("tab", name="Score").focus()
     page.keyboard.press("ArrowRight")

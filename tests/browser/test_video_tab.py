@@ -11,6 +11,7 @@ import pytest
 from contrast import check_contrast
 from PIL import Image
 from playwright.sync_api import Page, expect
+from widths import DESKTOP_FIRST, PHONE_FIRST
 
 import popscore
 
@@ -41,6 +42,7 @@ def test_a_clip_is_uploaded_and_a_frame_downloaded(page: Page, clip: Path) -> No
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
 
 
+@DESKTOP_FIRST
 def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     find_moments(page, clip)
     page.locator(".pv-line svg").click(position={"x": 40, "y": 10})
@@ -49,6 +51,7 @@ def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     expect(page.locator(".pv-look figcaption")).to_have_text(re.compile(r"^\d:\d\d\.\d: -?\d\.\d\d$"))
 
 
+@DESKTOP_FIRST
 def test_the_frame_under_the_line_is_saved_in_full_size(page: Page, clip: Path) -> None:
     find_moments(page, clip)
     page.locator(".pv-plot svg").click(position={"x": 100, "y": 140})
@@ -65,6 +68,7 @@ def test_the_frame_under_the_line_is_saved_in_full_size(page: Page, clip: Path) 
         assert np.abs(np.asarray(saved, int) - np.asarray(expected, int)).mean() < 3
 
 
+@DESKTOP_FIRST
 def test_it_is_said_which_frame_could_not_be_had(page: Page, clip: Path) -> None:
     find_moments(page, clip)
     page.get_by_role("button", name=re.compile("^Rank 1 at")).click()
@@ -81,6 +85,7 @@ def test_it_is_said_which_frame_could_not_be_had(page: Page, clip: Path) -> None
 
 
 @pytest.mark.dark
+@PHONE_FIRST
 def test_the_same_clip_is_looked_at_again_without_another_upload(page: Page, clip: Path) -> None:
     uploads: list[str] = []
     page.on("request", lambda sent: uploads.append(sent.url) if "/upload" in sent.url else None)
@@ -118,6 +123,7 @@ def test_the_same_clip_is_looked_at_again_without_another_upload(page: Page, cli
     assert len(uploads) == sent
 
 
+@DESKTOP_FIRST
 def test_a_number_that_cannot_be_used_is_said_before_anything_is_sent(page: Page, clip: Path) -> None:
     page.get_by_role("tab", name="Video").click()
     page.get_by_role("radio", name="Quick").check()
@@ -165,6 +171,7 @@ def test_bands_are_named_and_the_axis_ends_where_the_clip_ends(page: Page, clip:
         assert low == []
 
 
+@PHONE_FIRST
 def test_a_clip_is_recorded_with_the_camera(page: Page) -> None:
     page.get_by_role("tab", name="Video").click()
     page.get_by_role("button", name="Record one").click()
@@ -182,6 +189,7 @@ def test_a_clip_is_recorded_with_the_camera(page: Page) -> None:
 
 
 @pytest.mark.dark
+@PHONE_FIRST
 def test_a_file_that_is_no_video_says_so(page: Page, cat: Path, tmp_path: Path) -> None:
     named = tmp_path / "clip.mp4"
     named.write_bytes(cat.read_bytes())
