@@ -66,7 +66,7 @@ def menu(page: Page, item: str) -> None:
 
 def asked(page: Page, number: int) -> list[str]:
     """The two photos of this question, from left to right."""
-    expect(question(page).locator(".ps-lead")).to_have_text(re.compile(rf"better\? {number} of"))
+    expect(question(page).locator(".ps-lead")).to_have_text(re.compile(rf"better\? {number} of"), timeout=30_000)
     expect(question(page).locator(".pr-choice")).to_have_count(2)
     labels = [str(side.get_attribute("aria-label")) for side in question(page).locator(".pr-choice").all()]
     return [label.split(": ")[1] for label in labels]

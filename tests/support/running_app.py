@@ -47,7 +47,7 @@ def app_process(environment: dict[str, str], *command: str) -> Iterator[str]:
         text=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:
