@@ -118,11 +118,11 @@ def _remarks_on(photo: RankedPhoto) -> Iterator[str]:
     """What there is to say about one photo."""
     if photo.warning:
         yield words.WARNINGS[photo.warning]
-    closed = words.eyes_closed(photo.people.eyes_closed, photo.people.faces) if photo.people else ""
-    if photo.group_reason and photo.group_reason not in (closed, words.WARNINGS.get(photo.warning or "")):
+    seen = words.people(photo.people.faces or 0, photo.people.eyes_closed or 0) if photo.people else ""
+    if photo.group_reason and photo.group_reason not in (seen, words.WARNINGS.get(photo.warning or "")):
         yield photo.group_reason
-    if photo.people and photo.people.eyes_closed:
-        yield closed
+    if seen:
+        yield seen
     if photo.people and photo.people.face_not_sharp:
         yield words.FACE_NOT_SHARP
 

@@ -206,7 +206,7 @@ def test_people(run: Run, good: Path, photos: dict[str, Path]) -> None:
     blinking(picture).save(good / "g" / "blink.png")
     found = run("rank", "--group-similar", "--people", "--csv", "o.csv", "g", cwd=good, **TINY)
     names = [line[33:].strip() for line in found.out.splitlines()]
-    at = names.index("g/open.png  (eyes open)")
+    at = names.index("g/open.png  (eyes open; 1 face)")
     assert names[at + 1] == "g/blink.png  (eyes closed: 1 of 1)"
     results = run("rank", "--json", "--people", "g", cwd=good, **TINY).json["results"]
     faces = {result["file"]: (result["faces"], result["eyes_closed"]) for result in results}
