@@ -106,10 +106,8 @@ def decided_by_bank(support: float, posts: int, choices: int) -> str:
     whose = f"Your {counted_history(posts, choices)}"
     share = f"{max(1, round(100 * support))} % of this score"
     if support < _LITTLE:
-        many = posts + choices > 1
-        return (
-            f"{whose} {'say' if many else 'says'} little about it so far: {'they' if many else 'it'} decided {share}."
-        )
+        say, they = ("say", "they") if posts + choices > 1 else ("says", "it")
+        return f"{whose} {say} little about it so far: {they} decided {share}."
     return f"{whose} decided {share}."
 
 

@@ -203,8 +203,8 @@ def test_banks_that_cannot_be_used_are_refused_with_a_reason(
     other = made(
         file,
         folder,
-        f"UPDATE models SET sha256 = '{'0' * 64}', name = 'another'",
-        f"UPDATE pictures SET model = '{'0' * 64}'",
+        "UPDATE models SET sha256 = 'another', name = 'another'",
+        "UPDATE pictures SET model = 'another'",
         name="other.bank",
     )
     nothing = made(file, folder, "UPDATE posts SET likes = NULL", name="nothing.bank")

@@ -180,8 +180,7 @@ async function orderNow(closer = false) {
     const sent = shots.placed().filter((photo) => photo.sent || photo.copy);
     if (!sent.length) return;
     state.ordered = sent.length;
-    const order = await taste.sent(sent).then((own) => pipeline.order(sent, state.burst, closer, state.people, own))
-      .catch((error) => (error.final ? {message: error.message} : null));
+    const order = await pipeline.order(sent, state.burst, closer, state.people, taste.sent).catch((error) => (error.final ? {message: error.message} : null));
     if (!order) return;
     if (order.message) say(order.message);
     else {

@@ -104,12 +104,17 @@ window.popscore.bank = (() => {
       const mine = reading = {name: file.name, abort: new AbortController()};
       tell();
       const {limits} = await connected;
-      const bank = {name: file.name, blob: file, sent: null};
+      let bank;
       let trouble = null;
       try {
         if (file.size > limits.bytes) {
           throw Object.assign(new Error(`${file.name} is too large: the limit for memory banks is ${Math.round(limits.bytes / 1e6)} MB.`), {final: true});
         }
+        // A copy: the file itself may change, or go.
+        const content = await file.arrayBuffer().catch(() => {
+          throw Object.assign(new Error(`${file.name} could not be read. Choose it again.`), {final: true});
+        });
+        bank = {name: file.name, blob: new Blob([content]), sent: null};
         await sent(bank, mine.abort.signal);
       } catch (error) {
         trouble = error.final ? error.message : `${file.name} did not arrive. Check the connection and try again.`;
