@@ -15,6 +15,7 @@ from popscore.personal.bank import MemoryBank
 
 pytestmark = pytest.mark.browser
 
+WAIT_MS = 30_000  # looking at a photo takes seconds on a machine that has much to do
 SAYS = re.compile("People who follow you liked pictures like these|Your posts")
 
 
@@ -39,12 +40,12 @@ def own(page: Page) -> Locator:
 
 def load(page: Page, bank: Path) -> None:
     page.locator(".pb-file").set_input_files(bank)
-    expect(badge(page)).to_contain_text("Ann · 4 posts")
+    expect(badge(page)).to_contain_text("Ann · 4 posts", timeout=WAIT_MS)
 
 
 def example(page: Page, name: str) -> None:
     page.get_by_role("button", name=name).click()
-    expect(page.locator("#answer .ps-number")).to_be_visible()
+    expect(page.locator("#answer .ps-number")).to_be_visible(timeout=WAIT_MS)
 
 
 def fits(page: Page) -> bool:
@@ -62,24 +63,24 @@ def test_a_bank_is_loaded_in_one_place_and_the_score_says_what_followers_liked(
     with page.expect_file_chooser() as chooser:
         about.get_by_role("button", name="Choose a bank file").click()
     chooser.value.set_files(bank)
-    expect(badge(page)).to_contain_text("Ann · 4 posts")
+    expect(badge(page)).to_contain_text("Ann · 4 posts", timeout=WAIT_MS)
     expect(about).to_be_hidden()
 
-    expect(own(page)).to_contain_text("For people who follow you")
-    expect(own(page)).to_contain_text(SAYS)
+    expect(own(page)).to_contain_text("For people who follow you", timeout=WAIT_MS)
+    expect(own(page)).to_contain_text(SAYS, timeout=WAIT_MS)
     expected = popscore.rank_images([cat], bank=MemoryBank.open(bank)).results[0]
     expect(own(page).locator(".po-score b")).to_have_text(f"{expected.personal_score:.2f}")
     expect(page.locator("#answer .ps-number")).to_have_text(f"{expected.score:.2f}")
-    expect(own(page).get_by_role("img", name=re.compile("Your post p"))).to_have_count(3)
+    expect(own(page).get_by_role("img", name=re.compile("Your post p"))).to_have_count(3, timeout=WAIT_MS)
     expect(own(page)).to_contain_text("x your usual")
     found = Axe().run(page, context=".ps-top, .ps-own")
     assert found.violations_count == 0, found.generate_report()
     assert fits(page)
 
     page.reload()
-    expect(badge(page)).to_contain_text("Ann · 4 posts")
+    expect(badge(page)).to_contain_text("Ann · 4 posts", timeout=WAIT_MS)
     example(page, "Coffee")
-    expect(own(page)).to_contain_text(SAYS)
+    expect(own(page)).to_contain_text(SAYS, timeout=WAIT_MS)
     page.get_by_role("button", name="Remove the memory bank Ann").click()
     expect(badge(page)).to_be_hidden()
     expect(own(page)).to_be_hidden()
@@ -103,9 +104,9 @@ def test_rank_and_video_go_by_the_same_bank(page: Page, bank: Path, photos: dict
     )
     page.locator(".ps-card .pr-photo").first.click()
     says = page.locator(".pr-personal")
-    expect(says).to_contain_text(SAYS)
+    expect(says).to_contain_text(SAYS, timeout=WAIT_MS)
     expect(says).to_contain_text("By the score alone")
-    expect(says.get_by_role("img", name=re.compile("Your post p"))).to_have_count(3)
+    expect(says.get_by_role("img", name=re.compile("Your post p"))).to_have_count(3, timeout=WAIT_MS)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Order by the score").click()
     expect(line).to_contain_text("Your memory bank is set aside")
@@ -119,7 +120,7 @@ def test_rank_and_video_go_by_the_same_bank(page: Page, bank: Path, photos: dict
     expect(page.locator(".pv")).to_have_attribute("data-phase", "done", timeout=90_000)
     expect(page.locator(".pv-bank")).to_have_text("Ordered for people who follow you: Ann.bank (4 posts).")
     card = page.locator(".pv-frames .ps-card").first
-    expect(card).to_contain_text(SAYS)
+    expect(card).to_contain_text(SAYS, timeout=WAIT_MS)
     expect(card).to_contain_text("By the score alone")
     assert fits(page)
     page.get_by_role("button", name=re.compile("Remove the memory bank")).click()
@@ -136,15 +137,15 @@ def test_crops_go_by_the_bank(page: Page, bank: Path) -> None:
     example(page, "Cat")
     page.locator("#answer").get_by_role("button", name="Crop").click()
     line = page.locator(".pl-score")
-    expect(line).to_contain_text("against the whole photo")
+    expect(line).to_contain_text("against the whole photo", timeout=WAIT_MS)
     plain = line.inner_text()
     load(page, bank)
     page.locator("#answer").get_by_role("button", name="Crop").click()
-    expect(page.locator(".pl-words")).to_contain_text("the one by your memory bank")
-    expect(line).not_to_have_text(plain)
+    expect(page.locator(".pl-words")).to_contain_text("the one by your memory bank", timeout=WAIT_MS)
+    expect(line).not_to_have_text(plain, timeout=WAIT_MS)
     page.locator(".pl-crop").press("ArrowRight")
     expect(page.locator(".pl-words .ps-lead")).to_have_text("Your own crop.")
-    expect(line).to_contain_text("against the whole photo")
+    expect(line).to_contain_text("against the whole photo", timeout=WAIT_MS)
 
 
 @pytest.mark.slow
@@ -159,13 +160,13 @@ def test_what_is_no_bank_is_refused_and_changes_nothing(
     message = page.locator(".pb .ps-message")
     for path, said in ((odd, "is a ZIP, not a memory bank"), (photos["cat"], "no memory bank"), (damaged, "bank add")):
         page.locator(".pb-file").set_input_files(path)
-        expect(message).to_contain_text(said)
-        expect(badge(page)).to_contain_text("Ann · 4 posts")
+        expect(message).to_contain_text(said, timeout=WAIT_MS)
+        expect(badge(page)).to_contain_text("Ann · 4 posts", timeout=WAIT_MS)
         assert fits(page)
     page.keyboard.press("Escape")
     expect(message).to_be_hidden()
     example(page, "Cat")
-    expect(own(page)).to_contain_text(SAYS)
+    expect(own(page)).to_contain_text(SAYS, timeout=WAIT_MS)
 
 
 @pytest.mark.slow
@@ -180,10 +181,10 @@ def test_two_tabs_have_the_same_bank_and_another_visitor_has_none(
     for other in (second, third):
         other.get_by_role("button", name="Use a memory bank").wait_for()
     load(page, bank)
-    expect(badge(second)).to_contain_text("Ann · 4 posts")
+    expect(badge(second)).to_contain_text("Ann · 4 posts", timeout=WAIT_MS)
     for other in (second, third):
         example(other, "Cat")
-    expect(own(second)).to_contain_text(SAYS)
+    expect(own(second)).to_contain_text(SAYS, timeout=WAIT_MS)
     expect(badge(third)).to_be_hidden()
     expect(own(third)).to_be_hidden()
     third.reload()
@@ -219,8 +220,8 @@ def test_a_bank_that_the_server_has_deleted_is_sent_once_more(page: Page, bank: 
     for path in Path(os.environ["GRADIO_TEMP_DIR"]).rglob("Ann.bank"):
         path.unlink()
     example(page, "Cat")
-    expect(own(page)).to_contain_text(SAYS)
-    expect(own(page).get_by_role("img", name=re.compile("Your post p"))).to_have_count(3)
+    expect(own(page)).to_contain_text(SAYS, timeout=WAIT_MS)
+    expect(own(page).get_by_role("img", name=re.compile("Your post p"))).to_have_count(3, timeout=WAIT_MS)
 
 
 @pytest.mark.slow
@@ -231,7 +232,7 @@ def test_without_an_answer_it_can_be_tried_again(page: Page, bank: Path) -> None
     expect(own(page)).to_contain_text("Your memory bank did not answer.")
     page.unroute("**/component_server/**")
     own(page).get_by_role("button", name="Try again").click()
-    expect(own(page)).to_contain_text(SAYS)
+    expect(own(page)).to_contain_text(SAYS, timeout=WAIT_MS)
 
 
 @pytest.mark.slow
@@ -242,5 +243,5 @@ def test_it_is_readable(page: Page, bank: Path, scheme: str) -> None:
     check_contrast(page)
     load(page, bank)
     example(page, "Coffee")
-    expect(own(page)).to_contain_text(SAYS)
+    expect(own(page)).to_contain_text(SAYS, timeout=WAIT_MS)
     check_contrast(page)

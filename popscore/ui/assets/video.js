@@ -178,12 +178,12 @@ function draw() {
 function drawBank() {
   const line = find('.pv-bank');
   const {current} = popscore.bank;
-  const named = (bank) => `${bank.name}${bank.words ? ` (${bank.words})` : ''}`;
-  const again = current ? `Look again to order them by ${current.name}.` : 'Look again to order them by the score.';
+  const named = popscore.bank.described;
+  const again = current ? `Look again to order them by ${named(current)}.` : 'Look again to order them by the score.';
   line.hidden = !state.answer || (!state.bank && !current);
   if (line.hidden) return;
   if (state.bank && state.bank.key === current?.key) line.textContent = `Ordered ${current.posts ? 'for people who follow you' : 'by your taste'}: ${named(current)}.`;
-  else line.textContent = state.bank ? `Ordered by ${state.bank.name}, which is not in use any more. ${again}` : `Ordered by the score alone. ${again}`;
+  else line.textContent = state.bank ? `Ordered by ${named(state.bank)}, which is not in use any more. ${again}` : `Ordered by the score alone. ${again}`;
 }
 popscore.bank.watch(drawBank);
 

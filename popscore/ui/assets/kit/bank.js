@@ -3,6 +3,7 @@
 
 window.popscore.bank = (() => {
   const NAME = 'popscore bank';
+  const MOST_LETTERS = 40; // of a name within a sentence
   const watchers = [];
   let current = null; // {key, name, blob, words, posts, choices, sent, small}
   let reading = null; // {name, abort}: a file that was chosen and is not there yet
@@ -92,6 +93,11 @@ window.popscore.bank = (() => {
     get current() { return current; },
     // What it is called: its file without the ending.
     get name() { return (current?.name || '').replace(/\.bank$/i, ''); },
+    // As a part of a sentence: its file, and what is in it.
+    described({name, words} = current) {
+      const short = name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS - 6)}….bank` : name;
+      return `${short}${words ? ` (${words})` : ''}`;
+    },
     get reading() { return reading?.name || null; },
     ready,
     connect,

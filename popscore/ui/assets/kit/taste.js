@@ -213,7 +213,7 @@ window.popscore.taste = (tab) => {
     const {current} = bank;
     line.hidden = !shots.count || (!made && !current);
     if (line.hidden) return;
-    const by = [made && count(made, 'choice', 'choices'), current && `${current.name}${current.words ? ` (${current.words})` : ''}`].filter(Boolean).join(' and ');
+    const by = [made && count(made, 'choice', 'choices'), current && bank.described()].filter(Boolean).join(' and ');
     const whose = current?.posts ? 'for people who follow you' : 'by your taste';
     const aside = made ? 'Your taste is' : 'Your memory bank is';
     line.querySelector('p').textContent = used() ? `Ordered ${whose}: ${by}.` : `Ordered by the score. ${aside} set aside: ${by}.`;
