@@ -110,7 +110,11 @@ class MemoryBank:
         """
         scorer, path = scorer or load_scorer(), Path(file)
         name = shortened(path.name)
-        with closing(bank_file.connect(path, write=False)) as on_disk, bank_file.refusals(name):
+        with (
+            closing(bank_file.connect(path, write=False)) as on_disk,
+            bank_file.refusals(name),
+            bank_file.hurried(on_disk),
+        ):
             check_model(on_disk, scorer)
             post_table(on_disk, name)
             keeper = Keeper(path, name, scorer.model.sha256, counts=counted(on_disk, scorer.model.sha256))

@@ -137,7 +137,7 @@ def test_crops_go_by_the_bank(page: Page, bank: Path) -> None:
     example(page, "Cat")
     page.locator("#answer").get_by_role("button", name="Crop").click()
     line = page.locator(".pl-score")
-    expect(line).to_contain_text("against the whole photo", timeout=WAIT_MS)
+    expect(line).to_contain_text("against the whole photo", timeout=2 * WAIT_MS)
     plain = line.inner_text()
     load(page, bank)
     page.locator("#answer").get_by_role("button", name="Crop").click()
@@ -145,7 +145,7 @@ def test_crops_go_by_the_bank(page: Page, bank: Path) -> None:
     expect(line).not_to_have_text(plain, timeout=WAIT_MS)
     page.locator(".pl-crop").press("ArrowRight")
     expect(page.locator(".pl-words .ps-lead")).to_have_text("Your own crop.")
-    expect(line).to_contain_text("against the whole photo", timeout=WAIT_MS)
+    expect(line).to_contain_text("against the whole photo", timeout=2 * WAIT_MS)
 
 
 @pytest.mark.slow
