@@ -57,7 +57,8 @@ def test_choices_move_the_order_and_stay_out_of_it_where_they_are_not_sent(
     by_index = dict(zip(own["indexes"], own["personal"], strict=True))
     before = gallery.score(uploads[last])["result"]["score"]
     assert by_index[last]["score"] > before
-    assert by_index[last]["words"] == f"By your taste {by_index[last]['score']:.2f}."
+    assert (by_index[last]["lead"], by_index[last]["words"]) == ("By your taste", "Learned from what you chose.")
+    assert by_index[last]["trust"].startswith("Your 30 choices")
     assert own["indexes"].index(last) < plain["indexes"].index(last)
     assert gallery.order(uploads, 10, False, False, None)["indexes"] == plain["indexes"]
 

@@ -30,7 +30,7 @@ def own_json(photo: ScoredPhoto, bank: OpenBank | None, *, choices: int = 0) -> 
         return None
     posts, known = (0, 0) if bank is None else bank.counts
     choices = max(choices, known)
-    lead, said = "By your taste", f"By your taste {personal.score:.2f}."
+    lead, said = "By your taste", "Learned from what you chose."
     if posts and bank is not None:
         lead, said = "For people who follow you", words.liked_by_followers(personal.expected_ratio, personal.support)
         if bank.learnt.slope <= 0 and personal.support >= words.NOTHING:
