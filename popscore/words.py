@@ -84,11 +84,14 @@ def liked_by_followers(ratio: float, support: float) -> str:
     """
     if support < NOTHING:
         return "Your posts say nothing about pictures like this one."
+    much = f"{ratio:.1f} times as much as usual"
     if 0.95 <= ratio < 1.05:
-        return "People who follow you liked pictures like these as much as usual."
-    if ratio < 1:
-        return f"People who follow you liked pictures like these less than usual: {ratio:.1f} times as much."
-    return f"People who follow you liked pictures like these {ratio:.1f} times as much as usual."
+        much = "as much as usual"
+    elif ratio < 1:
+        much = f"less than usual: {ratio:.1f} times as much"
+    if support < _LITTLE:
+        return f"Your posts say little about pictures like this one. People who follow you may like it {much}."
+    return f"People who follow you liked pictures like these {much}."
 
 
 LIKES_UNKNOWN = "Your posts do not show yet which pictures get more likes."
@@ -103,12 +106,8 @@ def decided_by_bank(support: float, posts: int, choices: int) -> str:
     """
     if support < NOTHING:
         return "This is the score that the model gives by itself."
-    whose = f"Your {counted_history(posts, choices)}"
-    share = f"{max(1, round(100 * support))} % of this score"
-    if support < _LITTLE:
-        say, they = ("say", "they") if posts + choices > 1 else ("says", "it")
-        return f"{whose} {say} little about it so far: {they} decided {share}."
-    return f"{whose} decided {share}."
+    share = f"{max(1, round(100 * support))} %"
+    return f"Your {counted_history(posts, choices)} decided {share} of this score."
 
 
 def counted_history(posts: int, choices: int) -> str:

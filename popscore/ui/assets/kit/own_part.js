@@ -16,7 +16,8 @@ window.popscore.ownPart = (own, {plain = false, after = ''} = {}) => {
   const near = (own.neighbours || []).filter((one) => one.id);
   if (near.length) {
     const list = make('ul', 'po-near');
-    list.setAttribute('aria-label', 'Your posts that are most like it');
+    const lead = make('p', 'po-most', 'Your posts most like it');
+    list.setAttribute('aria-label', lead.textContent);
     list.append(...near.map((one) => {
       const item = make('li');
       const tile = make('span', 'po-tile');
@@ -25,7 +26,7 @@ window.popscore.ownPart = (own, {plain = false, after = ''} = {}) => {
       item.append(tile, make('span', '', one.words));
       return item;
     }));
-    part.append(list);
+    part.append(lead, list);
     bank.pictures(near.map((one) => one.id)).then((pictures) => pictures.forEach((address, at) => {
       if (!address) return;
       const image = make('img');
