@@ -190,6 +190,11 @@ class MemoryBank:
         return self._keeper.stored(people=True)
 
     @property
+    def choice_count(self) -> int:
+        """Choices between pictures that the model has looked at; people in them are not read for it."""
+        return len(self._keeper.stored(people=self.retrieval.people).choices)
+
+    @property
     def unseen(self) -> int:
         """Posts that this model has not looked at; they do not count."""
         return self._keeper.counts[1]

@@ -55,7 +55,7 @@ class OpenBank:
     @cached_property
     def counts(self) -> tuple[int, int]:
         """Posts with likes, and choices."""
-        return len(self.learnt.ids), len(self.bank.stored.choices)
+        return len(self.learnt.ids), self.bank.choice_count
 
     @cached_property
     def alone(self) -> frozenset[str]:
