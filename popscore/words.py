@@ -59,6 +59,10 @@ def warned(warning: str) -> str:
     return f"This picture is {WARNINGS[warning]}: its score means nothing, and it comes after all others."
 
 
+NOTHING, _LITTLE = 0.005, 0.15
+"""Shares of a score that a person's posts have decided, below which they say nothing, and little."""
+
+
 def expected_likes(ratio: float, support: float) -> str:
     """What a person's own posts say, in a few words: `1.6 times the usual likes, 40 % from your posts`.
 
@@ -66,7 +70,7 @@ def expected_likes(ratio: float, support: float) -> str:
         ratio: expected likes over the usual ones.
         support: how much the posts have decided, 0 to 1.
     """
-    if support < 0.005:
+    if support < NOTHING:
         return "your posts say nothing about it"
     return f"{ratio:.1f} times the usual likes, {100 * support:.0f} % from your posts"
 
@@ -78,11 +82,48 @@ def liked_by_followers(ratio: float, support: float) -> str:
         ratio: expected likes over the usual ones.
         support: how much the posts have decided, 0 to 1.
     """
-    if support < 0.005:
+    if support < NOTHING:
         return "Your posts say nothing about pictures like this one."
+    much = f"{ratio:.1f} times as much as usual"
     if 0.95 <= ratio < 1.05:
-        return "People who follow you liked pictures like these as much as usual."
-    return f"People who follow you liked pictures like these {ratio:.1f} times as much as usual."
+        much = "as much as usual"
+    elif ratio < 1:
+        much = f"less than usual: {ratio:.1f} times as much"
+    if support < _LITTLE:
+        return f"Your posts say little about pictures like this one. People who follow you may like it {much}."
+    return f"People who follow you liked pictures like these {much}."
+
+
+LIKES_UNKNOWN = "Your posts do not show yet which pictures get more likes."
+
+
+def decided_by_bank(support: float, posts: int, choices: int) -> str:
+    """How far to trust a personal score, as a sentence: `Your 312 posts decided 40 % of this score.`
+
+    Args:
+        support: how much the posts and choices have decided, 0 to 1.
+        posts, choices: how many there are.
+    """
+    if support < NOTHING:
+        return "This is the score that the model gives by itself."
+    share = f"{max(1, round(100 * support))} %"
+    return f"Your {counted_history(posts, choices)} decided {share} of this score."
+
+
+def counted_history(posts: int, choices: int) -> str:
+    """What a memory bank holds: `312 posts and 14 choices`."""
+    parts = [(posts, "post"), (choices, "choice")]
+    return " and ".join(f"{count:,} {what if count == 1 else what + 's'}" for count, what in parts if count)
+
+
+def local_score(score: float, *, alone: bool) -> str:
+    """How one of a person's own posts did, in a few words.
+
+    Args:
+        score: its likes over the mean likes of the others within a month.
+        alone: there were no others.
+    """
+    return "no other post near it" if alone else f"{score:.1f} x your usual"
 
 
 FACE_NOT_SHARP = "face not sharp"

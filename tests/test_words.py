@@ -56,4 +56,19 @@ def test_likes_to_expect_are_said_in_words() -> None:
     assert words.expected_likes(1.0, 0.0) == "your posts say nothing about it"
     assert words.liked_by_followers(1.62, 0.4).endswith("liked pictures like these 1.6 times as much as usual.")
     assert words.liked_by_followers(1.01, 0.4).endswith("as much as usual.")
+    less = words.liked_by_followers(0.62, 0.4)
+    assert less == "People who follow you liked pictures like these less than usual: 0.6 times as much."
+    little = "Your posts say little about pictures like this one. People who follow you may like it "
+    assert words.liked_by_followers(3.0, 0.1) == little + "3.0 times as much as usual."
+    assert words.liked_by_followers(0.9, 0.1) == little + "less than usual: 0.9 times as much."
+    assert words.liked_by_followers(3.0, 0.004) == "Your posts say nothing about pictures like this one."
+
+
+def test_how_far_a_bank_is_to_be_trusted_is_said_plainly() -> None:
+    assert words.decided_by_bank(0.4, 312, 0) == "Your 312 posts decided 40 % of this score."
+    assert words.decided_by_bank(0.4, 1312, 1) == "Your 1,312 posts and 1 choice decided 40 % of this score."
+    assert words.decided_by_bank(0.006, 1, 0) == "Your 1 post decided 1 % of this score."
+    assert words.decided_by_bank(0.0, 1, 0) == "This is the score that the model gives by itself."
+    assert words.local_score(1.84, alone=False) == "1.8 x your usual"
+    assert words.local_score(1.0, alone=True) == "no other post near it"
     assert "say nothing" in words.liked_by_followers(1.0, 0.0)

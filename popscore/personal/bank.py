@@ -12,10 +12,9 @@ from pathlib import Path
 
 from popscore.errors import BankRefused
 from popscore.files.atomic import replacing
-from popscore.files.kinds import photo_kind
 from popscore.foreign_text import shortened
 from popscore.personal import bank_file
-from popscore.personal.adding import MOST_PREVIEW_BYTES, Added, add_choices, add_posts, check_model
+from popscore.personal.adding import MOST_PREVIEW_BYTES, PREVIEW_SIDE, Added, add_choices, add_posts, check_model
 from popscore.personal.keeper import Keeper
 from popscore.personal.learning import Learnt, learn
 from popscore.personal.looking import Seen, no_embedding
@@ -23,6 +22,7 @@ from popscore.personal.retrieval import Retrieval
 from popscore.personal.scorer import PersonalScorer
 from popscore.personal.source import FilePath, Source
 from popscore.personal.stored import Stored, counted, post_table
+from popscore.photos.previews import still_webp_size
 from popscore.results import PersonalScore
 from popscore.scoring.scorer import Scorer, load_scorer
 
@@ -110,7 +110,11 @@ class MemoryBank:
         """
         scorer, path = scorer or load_scorer(), Path(file)
         name = shortened(path.name)
-        with closing(bank_file.connect(path, write=False)) as on_disk, bank_file.refusals(name):
+        with (
+            closing(bank_file.connect(path, write=False)) as on_disk,
+            bank_file.refusals(name),
+            bank_file.hurried(on_disk),
+        ):
             check_model(on_disk, scorer)
             post_table(on_disk, name)
             keeper = Keeper(path, name, scorer.model.sha256, counts=counted(on_disk, scorer.model.sha256))
@@ -159,6 +163,8 @@ class MemoryBank:
     def preview(self, post: str) -> bytes | None:
         """The small picture of a post, a WebP file; None where the bank has none, or something else in its place.
 
+        It is not decoded: its head must say that it is as small as those that popscore makes.
+
         Args:
             post: its id.
 
@@ -169,8 +175,10 @@ class MemoryBank:
         with self._keeper.connected() as connection:
             row = connection.execute(query, (post,)).fetchone()
         content = row[0] if row else None
-        fine = isinstance(content, bytes) and len(content) <= MOST_PREVIEW_BYTES and photo_kind(content) == "webp"
-        return content if fine else None
+        if not isinstance(content, bytes) or len(content) > MOST_PREVIEW_BYTES:
+            return None
+        size = still_webp_size(content)
+        return content if size is not None and min(size) > 0 and max(size) <= PREVIEW_SIDE else None
 
     def __len__(self) -> int:
         """Posts that the model has looked at."""
@@ -180,6 +188,11 @@ class MemoryBank:
     def stored(self) -> Stored:
         """Everything that is known about the posts. Raises BankRefused if the file holds something else."""
         return self._keeper.stored(people=True)
+
+    @property
+    def choice_count(self) -> int:
+        """Choices between pictures that the model has looked at; people in them are not read for it."""
+        return len(self._keeper.stored(people=self.retrieval.people).choices)
 
     @property
     def unseen(self) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ MAX_BYTES = 2_000_000_000
 _MAX_CELL_BYTES = 1_000_000
 # Another process writes 50 posts at a time, which takes some milliseconds.
 _BUSY_S = 30.0
+# Reading 100,000 posts takes some seconds. A file can be made whose tables never end: pages that stand in each other.
+_MOST_SECONDS = 20.0
 _TABLES = (
     "CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, dimensions INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE posts (id TEXT PRIMARY KEY, time_ms INTEGER NOT NULL, likes INTEGER, picture BLOB NOT NULL, "
@@ -74,7 +77,8 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
             isolation_level=None,
         )
         try:
-            prepare(connection, name, make=write)
+            with nullcontext() if write else hurried(connection):
+                prepare(connection, name, make=write)
         except BaseException:
             connection.close()
             raise
@@ -188,6 +192,26 @@ def in_memory(content: bytes | None = None) -> sqlite3.Connection:
         connection.deserialize(content)
     prepare(connection, make=content is None)
     return connection
+
+
+@contextmanager
+def hurried(connection: sqlite3.Connection) -> Iterator[None]:
+    """Give up reading that takes too long, whatever is read within. Raises sqlite3.OperationalError."""
+    over = threading.Event()
+
+    def give_up() -> None:
+        wait_s = _MOST_SECONDS
+        while not over.wait(wait_s):
+            connection.interrupt()
+            wait_s = 0.2  # it stops but the statement that is running
+
+    watch = threading.Thread(target=give_up, name="popscore-bank", daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watch.join()
 
 
 def damaged(name: str, what: str) -> BankRefused:

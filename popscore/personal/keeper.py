@@ -38,7 +38,7 @@ class Keeper:
         """The open bank. Raises BankRefused."""
         with self._lock, bank_file.refusals(self.name):
             if isinstance(self._place, Path):
-                with closing(bank_file.connect(self._place, write=False)) as on_disk:
+                with closing(bank_file.connect(self._place, write=False)) as on_disk, bank_file.hurried(on_disk):
                     yield on_disk
             else:
                 yield self._place

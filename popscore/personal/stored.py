@@ -76,10 +76,10 @@ def stored(connection: sqlite3.Connection, model: str, name: str, *, people: boo
         BankRefused: something is not what it must be.
         sqlite3.Error: the file is damaged.
     """
-    (count,) = connection.execute("SELECT count(*) FROM posts").fetchone()
+    _check_count(connection, name)
     (seen,) = connection.execute("SELECT count(*) FROM pictures WHERE model = ?", (model,)).fetchone()
-    if max(count, seen) > MOST_POSTS:
-        raise BankRefused(f"{name} was refused: it has more than {MOST_POSTS:,} posts. Name another bank.")
+    if seen > MOST_POSTS:
+        raise _too_many(name)
     dimensions = _dimensions(connection, model, name)
     columns = f"picture, score, embedding, people, {'pose, background' if people else 'NULL, NULL'}"
     rows = connection.execute(f"SELECT {columns} FROM pictures WHERE model = ?", (model,)).fetchall()  # noqa: S608
@@ -139,10 +139,21 @@ def post_table(connection: sqlite3.Connection, name: str) -> tuple[list[str], In
     Raises:
         BankRefused: something is not what it must be.
     """
+    _check_count(connection, name)
     rows = connection.execute("SELECT id, time_ms, likes FROM posts ORDER BY time_ms, id").fetchall()
     times_ms = [_count(row[1], _MOST_TIME_MS, name, "a time") for row in rows]
     likes = [-1 if row[2] is None else _count(row[2], _MOST_LIKES, name, "likes") for row in rows]
     return [_id(row[0], name) for row in rows], np.array(times_ms, np.int64), np.array(likes, np.int64)
+
+
+def _check_count(connection: sqlite3.Connection, name: str) -> None:
+    (count,) = connection.execute("SELECT count(*) FROM posts").fetchone()
+    if count > MOST_POSTS:
+        raise _too_many(name)
+
+
+def _too_many(name: str) -> BankRefused:
+    return BankRefused(f"{name} was refused: it has more than {MOST_POSTS:,} posts. Name another bank.")
 
 
 def counted(connection: sqlite3.Connection, model: str) -> tuple[int, int]:

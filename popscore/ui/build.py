@@ -17,14 +17,19 @@ from popscore.ui.bad_requests import RefuseBadRequests
 from popscore.ui.hosts import OwnHosts, in_front_of_all
 from popscore.ui.kept_messages import keep_messages
 from popscore.ui.kit.address_blocks import AddressBlocks
-from popscore.ui.kit.assets import shared_scripts, styles
+from popscore.ui.kit.assets import asset, shared_scripts, styles
+from popscore.ui.kit.banks import MOST_BYTES, Banks
 from popscore.ui.kit.looks import Looks
 from popscore.ui.kit.model_badge import failed_badge, model_badge, waiting_badge
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.own_folder import OwnFolder
+from popscore.ui.kit.own_scores import OwnScores
 from popscore.ui.kit.remembered_scores import RememberedScores
+from popscore.ui.kit.seen_pictures import SeenPictures
 from popscore.ui.kit.sent_files import Arrivals
 from popscore.ui.kit.study_door import StudyDoor
+from popscore.ui.kit.tastes import Tastes
+from popscore.ui.kit.uploads import bank_line
 from popscore.ui.kit.visits import Visits
 from popscore.ui.page_requests import WatchedPageRequests
 from popscore.ui.quiet_log import keep_log_short
@@ -75,19 +80,20 @@ def build_demo(settings: Settings | None = None, folder: OwnFolder | None = None
     door = ModelDoor(settings)
     visits = Visits(folder or OwnFolder())  # before anything of Gradio is made, which asks where files go
     remembered = RememberedScores()
-    looks = Looks(door, visits)
+    banks, pictures = Banks(door, visits), SeenPictures(door, visits)
+    looks = Looks(door, visits, banks)
     study = StudyDoor(door) if settings.study_pairs is not None else None
     demo = Demo(title="popscore", analytics_enabled=False, fill_width=True)
     demo.door, demo.visits, demo.arrivals = door, visits, Arrivals(settings)
     with demo:
-        _build_top(door, demo)
+        _build_top(door, demo, banks)
         with gr.Tabs(elem_classes="ps-tabs"):
             with gr.Tab("Score"):
-                build_score_tab(door, visits, looks)
+                build_score_tab(door, visits, looks, OwnScores(door, visits, banks, pictures))
             with gr.Tab("Rank"):
-                build_rank_tab(door, visits, remembered, looks)
+                build_rank_tab(door, visits, remembered, looks, Tastes(door, visits, banks, pictures))
             with gr.Tab("Video"):
-                build_video_tab(door, visits)
+                build_video_tab(door, visits, banks)
             if study is not None:
                 with gr.Tab("Study"):
                     build_study_tab(study)
@@ -130,8 +136,8 @@ def _open(hosts: OwnHosts) -> Callable[[Any], AbstractAsyncContextManager[None]]
     return lifespan
 
 
-def _build_top(door: ModelDoor, demo: Demo) -> None:
-    """The name of the app, and the model that answers, as soon as it is known."""
+def _build_top(door: ModelDoor, demo: Demo, banks: Banks) -> None:
+    """The name of the app, the memory bank that is in use, and the model that answers, as soon as it is known."""
 
     async def show_model() -> AsyncIterator[str]:
         if not door.settled:
@@ -145,8 +151,24 @@ def _build_top(door: ModelDoor, demo: Demo) -> None:
 
     with gr.Row(elem_classes="ps-top"):
         gr.HTML(_TOP)
+        gr.HTML(
+            "",
+            html_template=asset("bank.html"),
+            js_on_load=asset("bank.js"),
+            server_functions=banks.page_functions(),
+            label="Memory bank",
+            elem_id="bank",
+            elem_classes="ps-bank",
+            parts={"keeps": bank_line()},
+            limits={"bytes": min(MOST_BYTES, _max_file_size(door.settings))},
+        )
         badge = gr.HTML(waiting_badge(), label="Model", elem_id="model", elem_classes="ps-model")
     demo.load(show_model, None, badge, api_visibility="private", show_progress="hidden", concurrency_limit=None)
+
+
+def _max_file_size(settings: Settings) -> int:
+    """The largest upload, in bytes."""
+    return max(settings.max_image_bytes, settings.max_video_bytes)
 
 
 def launch_options(settings: Settings | None = None) -> dict[str, Any]:
@@ -162,7 +184,7 @@ def launch_options(settings: Settings | None = None) -> dict[str, Any]:
         "ssr_mode": False,
         "enable_monitoring": False,
         # Photos have a smaller limit of their own, which is checked with a message beside the photo.
-        "max_file_size": max(settings.max_image_bytes, settings.max_video_bytes),
+        "max_file_size": _max_file_size(settings),
         "mcp_server": True,
         "pwa": False,
         "share": False,

@@ -15,7 +15,7 @@ from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.results import scored_photo
 from popscore.settings import Settings
 from popscore.workers import memory
-from popscore.workers.tasks import Report, ScorerFile, scorer_of
+from popscore.workers.tasks import Report, ScorerFile, bank_of, scorer_of
 
 if TYPE_CHECKING:
     from popscore.insight.edits import Edit, EditName
@@ -118,11 +118,12 @@ def card(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str
     return made.photo.to_json()
 
 
-def crops(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str) -> Json:
-    """The best crop for each shape, with boxes in shares."""
+def crops(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, bank: Path | None = None) -> Json:
+    """The best crop for each shape, with boxes in shares; with the file of a memory bank, by the personal score."""
     from popscore.insight.crops import best_crops
 
-    found = best_crops(NamedPhoto(path, name), scorer=scorer_of(file, limits))
+    scorer = scorer_of(file, limits)
+    found = best_crops(NamedPhoto(path, name), scorer=scorer, bank=bank_of(bank, scorer))
     size = found.results[0].width, found.results[0].height
     return {
         "crops": [
@@ -132,6 +133,7 @@ def crops(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: st
         "width": size[0],
         "height": size[1],
         "score_before": found.results[0].score_before,
+        "personal_score_before": found.results[0].personal_before,
         "noise": found.results[0].noise,
     }
 
@@ -143,14 +145,18 @@ def best_crops(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, nam
     return best_crops(NamedPhoto(path, name), aspects=aspects, scorer=scorer_of(file, limits)).to_json()
 
 
-def crop_score(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, box: Shares) -> Json:
-    """The score of a part of a photo."""
-    from popscore.insight.crops import score_box
+def crop_score(
+    _: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str, box: Shares, seen: bool = False
+) -> Json:
+    """The score of a part of a photo; with `seen` what the model sees in it too, see `personal.looking.from_plain`."""
+    from popscore.personal.looking import look_at_picture
 
     scorer = scorer_of(file, limits)
     photo = decode.read_photo(NamedPhoto(path, name), at_least=scorer.at_least, limits=limits)
-    score = score_box(photo.pixels, _pixels(box, photo.pixels.size), scorer)
-    return {"result": scored_photo(name, score, (photo.width, photo.height), scorer.model.spec).to_json()}
+    part = _pixels(box, photo.pixels.size)
+    found = scorer.predict(photo.pixels, box=part, embedding=seen)
+    result = scored_photo(name, found.score, (photo.width, photo.height), scorer.model.spec).to_json()
+    return {"result": result, "seen": look_at_picture(scorer, found, photo.pixels.crop(part)) if seen else None}
 
 
 def save_crop(

@@ -11,7 +11,7 @@ from popscore.models.loader import LoadedModel, reopened
 from popscore.models.spec import ModelInfo
 from popscore.photos import previews
 from popscore.photos.sources import ImageLimits, NamedPhoto
-from popscore.scoring.scorer import Content, Look, Scorer
+from popscore.scoring.scorer import Bank, Content, Look, Scorer
 from popscore.video import VideoLimits, VideoRanking, frame_images, rank_video
 from popscore.video.best_frames import save_frame
 from popscore.video.results import RankedFrame
@@ -87,15 +87,10 @@ def rank_frames(
 ) -> tuple[VideoRanking, list[bytes | None]]:
     """The best frames of a video, and small pictures of those that were written, `side` pixels at most."""
     own = Scorer(_model(scorer))
-    bank = None
-    if video.bank is not None:
-        from popscore.personal.bank import MemoryBank  # no other video needs it
-
-        bank = MemoryBank.open(video.bank, scorer=own)
     ranking = rank_video(
         video.path,
         scorer=own,
-        bank=bank,
+        bank=bank_of(video.bank, own),
         every=video.every,
         fast=video.fast,
         top=video.top,
@@ -130,6 +125,19 @@ def _small(result: RankedFrame, side: int) -> bytes | None:
 def scorer_of(file: ScorerFile, limits: ImageLimits) -> Scorer:
     """The worker's own scorer."""
     return Scorer(_model(file), limits=limits)
+
+
+def bank_of(file: Path | None, scorer: Scorer) -> Bank | None:
+    """The memory bank in a file, if there is one. Nothing of it is kept from one task to the next.
+
+    Raises:
+        BankRefused: it cannot be used.
+    """
+    if file is None:
+        return None
+    from popscore.personal.bank import MemoryBank  # no other task needs it
+
+    return MemoryBank.open(file, scorer=scorer)
 
 
 _loaded: list[tuple[ScorerFile, LoadedModel]] = []

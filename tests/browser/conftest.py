@@ -60,8 +60,8 @@ def forget(page: Page) -> None:
         """() => {
             localStorage.clear();
             sessionStorage.clear();
-            return new Promise((done) => {
-                const asked = indexedDB.open('popscore', 1);
+            const cleared = (name) => new Promise((done) => {
+                const asked = indexedDB.open(name, 1);
                 asked.onupgradeneeded = () => asked.transaction.abort();
                 asked.onerror = done;
                 asked.onsuccess = () => {
@@ -72,6 +72,7 @@ def forget(page: Page) -> None:
                     going.oncomplete = () => { asked.result.close(); done(); };
                 };
             });
+            return Promise.all([cleared('popscore'), cleared('popscore bank')]);
         }"""
     )
 

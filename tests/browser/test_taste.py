@@ -127,7 +127,7 @@ def test_a_taste_is_learned_used_kept_saved_and_set_aside(
         "(first) => document.querySelector('.ps-card .pr-photo').ariaLabel.includes(first)", arg=by_score[0]
     )
     assert names(page) == by_score
-    page.get_by_role("button", name="Forget it").click()
+    page.get_by_role("button", name="Forget my choices").click()
     expect(line).to_be_hidden()
 
     # Somebody else, with the bank on a stick.
@@ -137,8 +137,9 @@ def test_a_taste_is_learned_used_kept_saved_and_set_aside(
     second.locator(".pr .ps-files").first.set_input_files(shots_6)
     expect(second.locator(".pr")).to_have_attribute("data-phase", "done", timeout=60_000)
     assert names(second) == by_score
-    second.locator(".pr-bank").set_input_files(bank)
-    expect(second.locator(".pr-taste")).to_contain_text("popscore taste.bank (9 choices)")
+    second.locator(".pb-file").set_input_files(bank)
+    expect(second.locator(".pb-badge")).to_contain_text("popscore taste · 9 choices")
+    expect(second.locator(".pr-taste")).to_contain_text("Ordered by your taste: popscore taste.bank (9 choices).")
     second.wait_for_function(
         "(before) => document.querySelector('.ps-card .pr-photo').ariaLabel.indexOf(before) < 0", arg=by_score[0]
     )
@@ -156,8 +157,8 @@ def test_a_lost_connection_loses_no_choice_and_a_broken_bank_changes_nothing(
     before = names(page)
     broken = tmp_path / "broken.bank"
     broken.write_bytes(shots_6[0].read_bytes())
-    page.locator(".pr-bank").set_input_files(broken)
-    expect(page.locator(".pr > .ps-message")).to_contain_text("no memory bank of popscore")
+    page.locator(".pb-file").set_input_files(broken)
+    expect(page.locator(".pb .ps-message")).to_contain_text("no memory bank of popscore")
     expect(page.locator(".pr-taste")).to_be_hidden()
     assert names(page) == before
 

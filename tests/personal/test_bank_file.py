@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -156,6 +157,43 @@ def test_more_posts_than_anybody_has_are_refused(
     monkeypatch.setattr("popscore.personal.stored.MOST_POSTS", 3)
     with pytest.raises(BankRefused, match="more than 3 posts"):
         MemoryBank.open(file, scorer=scorer).stored  # noqa: B018
+
+
+def endless(file: Path, table: str) -> Path:
+    """A bank with an index of ten levels, each of which stands 300 times in the one above: its rows have no end."""
+    with closing(sqlite3.connect(file)) as connection:
+        ((root,),) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table,)
+        ).fetchall()
+    content = bytearray(file.read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    pages = len(content) // size
+    record = b"\x02\x00"  # of one column, which is NULL
+
+    def page(kind: int, cells: list[bytes], last: bytes) -> bytes:
+        body = b"".join(cells)
+        at = [size - len(body) + sum(map(len, cells[:number])) for number in range(len(cells))]
+        head = struct.pack(">BHHHB", kind, 0, len(cells), at[0], 0) + last
+        pointers = b"".join(struct.pack(">H", one) for one in at)
+        return head + pointers + bytes(size - len(head) - len(pointers) - len(body)) + body
+
+    def level(child: int) -> bytes:
+        cell = struct.pack(">I", child) + b"\x02" + record
+        return page(2, [cell] * 300, struct.pack(">I", child))
+
+    content[(root - 1) * size : root * size] = level(pages + 1)
+    for number in range(1, 10):
+        content += level(pages + number + 1)
+    content += page(10, [b"\x02" + record + b"\0"], b"")
+    content[28:32] = struct.pack(">I", pages + 10)
+    file.write_bytes(content)
+    return file
+
+
+def test_tables_without_end_are_given_up(file: Path, scorer: popscore.Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank_file, "_MOST_SECONDS", 0.3)
+    with pytest.raises(BankRefused, match="interrupted"):
+        MemoryBank.open(endless(file, "posts"), scorer=scorer)
 
 
 def test_a_missing_file_and_a_folder_are_sentences(tmp_path: Path, scorer: popscore.Scorer) -> None:

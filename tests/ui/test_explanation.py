@@ -61,7 +61,9 @@ def test_the_photo_stands_on_the_curve(score: float) -> None:
 
 def test_the_panel_is_the_explanation_with_the_file() -> None:
     parts = explanation(photo(3.2), I2PA)
-    assert result_panel(photo(3.2), I2PA).endswith("".join(parts) + looks_row() + "</section>")
+    own = '<div class="ps-own" hidden></div>'  # where the page shows what a memory bank says
+    inside = parts.score + parts.place + own + parts.curve + parts.meaning + looks_row()
+    assert result_panel(photo(3.2), I2PA).endswith(inside + "</section>")
     assert parts.to_json() == {"score": parts[0], "place": parts[1], "curve": parts[2], "meaning": parts[3]}
 
 

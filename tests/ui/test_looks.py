@@ -11,7 +11,9 @@ from PIL import Image
 
 import popscore
 from popscore.settings import Settings
-from popscore.ui.kit.looks import Looks, example_id
+from popscore.ui.kit.asked_photo import example_id
+from popscore.ui.kit.banks import Banks
+from popscore.ui.kit.looks import Looks
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.visits import Visits
 
@@ -29,7 +31,7 @@ def door() -> Iterator[ModelDoor]:
 
 @pytest.fixture
 def looks(door: ModelDoor, visits: Visits) -> Looks:
-    return Looks(door, visits)
+    return Looks(door, visits, Banks(door, visits))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from onnx_files import tiny
+from tastes import tastes_of
 
 from popscore.gallery.ranking import rank_images
 from popscore.photos.sources import NamedPhoto
@@ -14,7 +15,6 @@ from popscore.settings import Settings
 from popscore.ui.api import Endpoints
 from popscore.ui.kit.page_functions import OutOfDate
 from popscore.ui.kit.remembered_scores import RememberedScores
-from popscore.ui.kit.tastes import Tastes
 from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
 
@@ -89,7 +89,7 @@ def test_a_gallery_is_of_one_model_and_questions_about_another_are_refused(
 ) -> None:
     photos = {name: Path(shutil.copy(path, visits.folder.location)) for name, path in photos.items()}
     door = Door(scorers[0])
-    gallery = Gallery(door, visits, RememberedScores(), Tastes(door, visits))  # type: ignore[arg-type]
+    gallery = Gallery(door, visits, RememberedScores(), tastes_of(door, visits))  # type: ignore[arg-type]
     sent = [{"id": str(path), "name": path.name} for path in photos.values()]
 
     first = [gallery.score(one) for one in sent[:3]]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from tastes import tastes_of
 
 import popscore
 from popscore.settings import Settings
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.remembered_scores import RememberedScores
-from popscore.ui.kit.tastes import Tastes
 from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
 
@@ -26,7 +26,7 @@ def door() -> Iterator[ModelDoor]:
 
 @pytest.fixture
 def gallery(door: ModelDoor, visits: Visits) -> Gallery:
-    return Gallery(door, visits, RememberedScores(), Tastes(door, visits))
+    return Gallery(door, visits, RememberedScores(), tastes_of(door, visits))
 
 
 def sent(visits: Visits, *paths: Path) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tastes import tastes_of
 
 from popscore.errors import UnreadableImage
 from popscore.photos import previews
@@ -14,7 +15,6 @@ from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.settings import Settings
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.remembered_scores import RememberedScores
-from popscore.ui.kit.tastes import Tastes
 from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
 from popscore.ui.tabs.score import Answers
@@ -54,10 +54,12 @@ def test_a_photo_that_is_allowed_to_be_large_is_scored_and_shown(large: Path, do
 
 
 def test_a_large_photo_has_a_picture_in_a_gallery(large: Path, door: ModelDoor, visits: Visits) -> None:
-    gallery = Gallery(door, visits, RememberedScores(), Tastes(door, visits))
+    gallery = Gallery(door, visits, RememberedScores(), tastes_of(door, visits))
     assert gallery.preview(str(large), 360)["image"].startswith("data:image/webp")
     usual = ModelDoor(Settings())
-    assert Gallery(usual, visits, RememberedScores(), Tastes(usual, visits)).preview(str(large), 360) == {"image": None}
+    assert Gallery(usual, visits, RememberedScores(), tastes_of(usual, visits)).preview(str(large), 360) == {
+        "image": None
+    }
     usual.readers.close()
 
 
@@ -95,5 +97,5 @@ def test_what_browsers_show_needs_no_preview(cat: Path) -> None:
 def test_a_gallery_of_photos_without_pictures_still_has_its_scores(
     large: Path, door: ModelDoor, visits: Visits
 ) -> None:
-    gallery = Gallery(door, visits, RememberedScores(), Tastes(door, visits))
+    gallery = Gallery(door, visits, RememberedScores(), tastes_of(door, visits))
     assert gallery.score({"id": str(large), "name": "large.tif"})["result"]["file"] == "large.tif"

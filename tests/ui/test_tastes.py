@@ -7,10 +7,8 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from bank_posts import write_posts
+from tastes import tastes_of
 
-import popscore
-from popscore.errors import BankRefused, PopscoreError
 from popscore.personal.bank import MemoryBank
 from popscore.settings import Settings
 from popscore.ui.kit.model_door import ModelDoor
@@ -30,7 +28,7 @@ def door() -> Iterator[ModelDoor]:
 
 @pytest.fixture
 def tastes(door: ModelDoor, visits: Visits) -> Tastes:
-    return Tastes(door, visits)
+    return tastes_of(door, visits)
 
 
 @pytest.fixture
@@ -55,11 +53,12 @@ def test_choices_move_the_order_and_stay_out_of_it_where_they_are_not_sent(
     assert plain["personal"] == [None] * 4
     last, first = plain["indexes"][-1], plain["indexes"][0]
     choices = [[last, first]] * 30
-    own = gallery.order(uploads, 10, False, False, {"choices": choices, "bank": "", "posts": False})
+    own = gallery.order(uploads, 10, False, False, {"choices": choices, "bank": ""})
     by_index = dict(zip(own["indexes"], own["personal"], strict=True))
     before = gallery.score(uploads[last])["result"]["score"]
     assert by_index[last]["score"] > before
-    assert by_index[last]["words"] == f"By your taste {by_index[last]['score']:.2f}."
+    assert (by_index[last]["lead"], by_index[last]["words"]) == ("By your taste", "Learned from what you chose.")
+    assert by_index[last]["trust"].startswith("Your 30 choices")
     assert own["indexes"].index(last) < plain["indexes"].index(last)
     assert gallery.order(uploads, 10, False, False, None)["indexes"] == plain["indexes"]
 
@@ -72,30 +71,11 @@ def test_what_was_learned_is_saved_as_a_bank_and_used_from_there(
     assert saved["missing"] == []
     assert len(MemoryBank.open(saved["file"], scorer=door.scorer()).stored.choices) == 2
     (bank,) = sent(visits, Path(saved["file"]))
-    assert tastes.take_bank(bank) == {"words": "2 choices", "posts": 0}
-    by_bank = gallery.order(uploads, 10, False, False, {"choices": [], "bank": bank["id"], "posts": False})
-    by_page = gallery.order(uploads, 10, False, False, {"choices": choices, "bank": "", "posts": False})
+    by_bank = gallery.order(uploads, 10, False, False, {"choices": [], "bank": bank["id"]})
+    by_page = gallery.order(uploads, 10, False, False, {"choices": choices, "bank": ""})
     assert [one["score"] for one in by_bank["personal"]] == pytest.approx(
         [one["score"] for one in by_page["personal"]], abs=5e-3
     )
-
-
-def test_a_bank_of_posts_says_what_followers_liked_and_shows_like_posts(
-    gallery: Gallery, tastes: Tastes, uploads: list[dict[str, Any]], visits: Visits, door: ModelDoor,
-    photos: dict[str, Path], tmp_path: Path,
-) -> None:  # fmt: skip
-    posts = write_posts(tmp_path, photos)
-    made = MemoryBank.from_posts(posts, images=tmp_path / "photos", scorer=popscore.load_scorer(), previews=True)
-    made.save(tmp_path / "me.bank")
-    (bank,) = sent(visits, tmp_path / "me.bank")
-    assert tastes.take_bank(bank) == {"words": "4 posts", "posts": 4}
-    order = gallery.order(uploads, 10, False, False, {"choices": [], "bank": bank["id"], "posts": True})
-    assert all("People who follow you" in one["words"] for one in order["personal"])
-    neighbours = order["personal"][0]["neighbours"]
-    pictures = tastes.neighbours({"bank": bank["id"], "ids": neighbours})["pictures"]
-    assert len(pictures) == len(neighbours) == 4
-    assert all(picture.startswith("data:image/webp;base64,") for picture in pictures)
-    assert tastes.neighbours({"bank": bank["id"], "ids": ["nobody"]})["pictures"] == [None]
 
 
 def test_a_question_comes_and_what_is_gone_has_to_be_sent_again(tastes: Tastes, uploads: list[dict[str, Any]]) -> None:
@@ -107,7 +87,7 @@ def test_a_question_comes_and_what_is_gone_has_to_be_sent_again(tastes: Tastes, 
     assert set(again["pair"]) != set(found["pair"])
     assert "9 more choices" in again["words"]
     Path(uploads[1]["id"]).unlink()
-    fresh = Tastes(tastes._door, tastes._visits)
+    fresh = tastes_of(tastes._door, tastes._visits)
     assert fresh.seen({"photos": uploads}) == {"missing": [1]}
     assert fresh.choose({"photos": uploads, "choices": [], "skipped": [], "bank": ""}) == {"missing": [1]}
     assert fresh.save_taste({"photos": uploads, "choices": [], "bank": ""}) == {"missing": [1]}
@@ -120,20 +100,3 @@ def test_a_question_comes_and_what_is_gone_has_to_be_sent_again(tastes: Tastes, 
 def test_choices_that_are_none_are_refused(tastes: Tastes, uploads: list[dict[str, Any]], choices: object) -> None:
     with pytest.raises(gr.Error):
         tastes.choose({"photos": uploads, "choices": choices, "skipped": [], "bank": ""})
-
-
-def test_a_file_that_is_no_bank_is_refused_with_the_reason(
-    tastes: Tastes, uploads: list[dict[str, Any]], visits: Visits, tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken.bank"
-    broken.write_bytes(b"SQLite format 3\0" + bytes(500))
-    for path in (Path(uploads[0]["id"]), broken):
-        (one,) = sent(visits, path) if path == broken else [uploads[0]]
-        with pytest.raises(BankRefused):
-            tastes.take_bank(one)
-    with pytest.raises((gr.Error, PopscoreError)):
-        tastes.take_bank({"id": "/etc/passwd", "name": "x.bank"})
-    odd: object
-    for odd in (None, 3, [], {}):
-        with pytest.raises((gr.Error, PopscoreError)):
-            tastes.take_bank(odd)

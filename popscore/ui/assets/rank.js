@@ -180,8 +180,7 @@ async function orderNow(closer = false) {
     const sent = shots.placed().filter((photo) => photo.sent || photo.copy);
     if (!sent.length) return;
     state.ordered = sent.length;
-    const order = await taste.sent(sent).then((own) => pipeline.order(sent, state.burst, closer, state.people, own))
-      .catch((error) => (error.final ? {message: error.message} : null));
+    const order = await pipeline.order(sent, state.burst, closer, state.people, taste.sent).catch((error) => (error.final ? {message: error.message} : null));
     if (!order) return;
     if (order.message) say(order.message);
     else {
@@ -438,7 +437,6 @@ const views = popscore.photoViews({
   find, shots, grid, server, listed, draw, decide, change, pick, largeOf, smallOf, originalOf,
   sentOf: pipeline.sent,
   peopleOn,
-  neighbours: (ids) => taste.neighbours(ids).catch(() => []),
   model: () => state.model,
   unpick() { state.picked = []; draw(); },
 });
@@ -678,7 +676,6 @@ act({
   closer,
   people,
   learn: taste.learn,
-  bank: () => find('.pr-bank').click(),
   taste: () => taste.use(),
   saveTaste: taste.save,
   forgetTaste: taste.forget,
@@ -692,12 +689,7 @@ act({
   close: (one) => one.closest('dialog').close(),
 });
 
-find('.pr-bank').addEventListener('change', (event) => {
-  const [file] = event.target.files;
-  event.target.value = '';
-  if (file) taste.take(file);
-});
-for (const input of root.querySelectorAll('input[type=file]:not(.pr-bank)')) {
+for (const input of root.querySelectorAll('input[type=file]')) {
   input.addEventListener('change', () => {
     const files = [...input.files];
     input.value = '';
@@ -722,14 +714,14 @@ popscore.takeFiles({element: root, kind: 'image', tab: 'Rank', take: bring, area
 
 // The gallery of the last time, with all decisions; its originals are on the person's machine alone.
 const restored = (async () => {
-  const found = await saved.found();
+  const [found] = await Promise.all([saved.found(), popscore.bank.ready]);
   if (!found) return;
   for (const photo of found.photos) {
     const pictures = found.pictures.get(photo.id);
     shots.put({...photo, file: null, sent: null, copy: pictures?.copy || null, small: pictures?.small || null});
   }
   Object.assign(state, {model: found.page.model || null, burst: found.page.burst || limits.burst_s, closer: found.page.closer ?? true, people: found.page.people ?? true});
-  taste.restore(found.page.taste);
+  await taste.restore(found.page.taste);
   if (found.page.want) find('#pr-want').value = found.page.want;
   if (found.page.names) find('.pr-grid').dataset.names = 'on';
   find('.pr-burst').value = String(state.burst);

@@ -5,8 +5,9 @@ const {make, button, clock, chip} = popscore;
 const root = element.querySelector('.pv');
 const {find, say, busy, act} = popscore.page(root);
 const options = find('.pv-options');
-// `video` is the one of the answer that is shown, `asked` the one that is looked at now.
-const state = {video: null, answer: null, asked: null, run: 0, looked: 0, point: null};
+// `video` is the one of the answer that is shown, `asked` the one that is looked at now; `bank` and `asks` the memory
+// banks that go with them.
+const state = {video: null, answer: null, asked: null, run: 0, looked: 0, point: null, bank: null, asks: null};
 const MOST_EVERY = 1000;
 
 // --- what is asked of the server -----------------------------------------------------------------
@@ -45,11 +46,19 @@ function begin(words, share) {
   return state.run;
 }
 
-function ask(video) {
+async function ask(video) {
   busy('Looking at the frames', 0.05);
-  state.asked = video;
+  const {run} = state;
+  let bank = '';
+  try {
+    bank = await popscore.bank.id();
+  } catch (error) {
+    if (run === state.run) fail(error.final ? error.message : 'Your memory bank did not arrive. Check the connection, then look again.');
+  }
+  if (run !== state.run || root.dataset.phase !== 'busy') return; // stopped, or failed
+  Object.assign(state, {asked: video, asks: bank && popscore.bank.current});
   const fast = options.querySelector('[value=quick]').checked;
-  trigger('submit', {video, every: fast ? 25 : checkedEvery(), fast, run: state.run});
+  trigger('submit', {video, every: fast ? 25 : checkedEvery(), fast, bank, run});
 }
 
 function fail(message) {
@@ -74,7 +83,7 @@ watch('value', () => {
   if (answer.phase === 'error') fail(answer.message);
   else if (answer.phase === 'scoring') busy(answer.doing, answer.share);
   else {
-    Object.assign(state, {answer, video: state.asked, point: null});
+    Object.assign(state, {answer, video: state.asked, bank: state.asks || null, point: null});
     draw();
     rest();
   }
@@ -160,9 +169,23 @@ function draw() {
     + (best ? ` · best at ${clock(best.time_s)}` : '');
   find('.pv-notices').replaceChildren(...answer.notices.map((notice) => make('li', '', notice)));
   find('[data-do=zip]').disabled = !answer.results.length;
+  drawBank();
   drawLine(answer);
   drawTimes();
 }
+
+// By which bank the frames are ordered, where that is not plain: it may have come, or gone, since.
+function drawBank() {
+  const line = find('.pv-bank');
+  const {current} = popscore.bank;
+  const named = popscore.bank.described;
+  const again = current ? `Look again to order them by ${named(current)}.` : 'Look again to order them by the score.';
+  line.hidden = !state.answer || (!state.bank && !current);
+  if (line.hidden) return;
+  if (state.bank && state.bank.key === current?.key) line.textContent = `Ordered ${current.posts ? 'for people who follow you' : 'by your taste'}: ${named(current)}.`;
+  else line.textContent = state.bank ? `Ordered by ${named(state.bank)}, which is not in use any more. ${again}` : `Ordered by the score alone. ${again}`;
+}
+popscore.bank.watch(drawBank);
 
 // From the left, in percent. The right end is where the video ends, not its last frame that was scored.
 const along = (time) => (100 * time) / Math.max(state.answer.duration_s, 0.001);
@@ -216,6 +239,7 @@ function frameCard(result) {
   const line = make('div', 'ps-line');
   line.append(chip(result), make('span', 'pv-time', clock(result.time_s)));
   item.append(image, make('span', 'ps-rank', result.rank), line);
+  if (result.own) item.append(popscore.ownPart(result.own, {plain: true, after: `By the score alone ${result.general.toFixed(2)}.`}));
   if (!result.image) return item; // it could not be written; a notice says so
   image.src = result.preview;
   const save = make('a', 'pv-save', 'Save');
@@ -242,6 +266,8 @@ async function look(point) {
   find('.pv-at').hidden = false;
   find('.pv-at').style.left = `${along(point.time_s)}%`;
   state.point = point;
+  const best = state.answer.results.find((result) => result.frame_index === point.index);
+  figure.querySelector('.pv-says').textContent = best?.own?.words || '';
   figure.dataset.index = point.index;
   const answer = await answered(server.frame(state.video.id, point.index));
   if (asked !== state.looked) return;

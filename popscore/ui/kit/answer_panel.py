@@ -38,7 +38,10 @@ def result_panel(photo: ScoredPhoto, info: ModelInfo) -> str:
     """The score with its word, its place among others, and what it means; and what can be looked at."""
     name = in_html(photo.file)
     file = f'<p class="ps-file" title="{name}"><span>{name}</span> {photo.width} x {photo.height}</p>'
-    return _panel("result", file + "".join(explanation(photo, info)) + looks_row())
+    parts = explanation(photo, info)
+    # The page fills it where there is a memory bank, which stays with the page.
+    own = '<div class="ps-own" hidden></div>'
+    return _panel("result", file + parts.score + parts.place + own + parts.curve + parts.meaning + looks_row())
 
 
 def _panel(state: str, inside: str) -> str:

@@ -5,11 +5,15 @@ from importlib.resources import files
 
 from popscore.ui.kit.band_chart import page_bands
 
-_STYLES = ("kit.css", "parts.css", "look.css", "score.css", "selfie.css", "rank.css", "video.css", "study.css")
+_STYLES = (
+    *("kit.css", "parts.css", "look.css", "bank.css", "score.css", "selfie.css", "rank.css", "video.css"),
+    "study.css",
+)
 # Each adds to window.popscore; a later one may use what an earlier one has added.
 _SHARED_SCRIPTS = (
     "study_link.js",
-    *("parts.js", "bands.js", "files.js", "pictures.js", "saved.js", "shots.js", "shrink.js", "pipeline.js", "zoom.js"),
+    *("parts.js", "bands.js", "bank.js", "own_part.js"),
+    *("files.js", "pictures.js", "saved.js", "shots.js", "shrink.js", "pipeline.js", "zoom.js"),
     *(
         "look.js",
         "look_why.js",

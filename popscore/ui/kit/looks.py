@@ -13,20 +13,20 @@ from popscore import scale, words
 from popscore.gallery.comparison import compare_images
 from popscore.models.loader import load_selfie_model
 from popscore.models.spec import Json
+from popscore.personal.looking import from_plain
 from popscore.photos.sources import NamedPhoto
-from popscore.results import ScoredPhoto
+from popscore.results import ScoredPhoto, scored_photo
+from popscore.ui.kit.asked_photo import asked_photo
 from popscore.ui.kit.asker import current_asker
+from popscore.ui.kit.banks import Banks
 from popscore.ui.kit.downloads import download_folder, offered
-from popscore.ui.kit.example_photos import example
 from popscore.ui.kit.messages import refusal
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.page_functions import page_function, page_value
 from popscore.ui.kit.previews import data_address, preview_if_needed
-from popscore.ui.kit.uploads import checked_upload
 from popscore.ui.kit.visits import Visits
 from popscore.workers import looks
 
-_EXAMPLE = "example "
 _SIDE = 1200  # of the edited picture that is shown, in pixels
 _AT_ONCE = 3
 _MOST_FACES = 6  # whose expressions are shown
@@ -37,11 +37,6 @@ _CROP_NOTE = (
     "Where a crop lies was learned from how photographers frame, not from the score: the score of a crop says little "
     "about it. A wider crop mostly looks better to people than a narrow one."
 )
-
-
-def example_id(file: str) -> str:
-    """What the page calls an example photo instead of an upload."""
-    return _EXAMPLE + file
 
 
 def photo_value(photo: ScoredPhoto, upload_id: str) -> str:
@@ -67,8 +62,8 @@ def photo_value(photo: ScoredPhoto, upload_id: str) -> str:
 class Looks:
     """What the pages ask the server about one photo. `missing` says that the upload is not there any more."""
 
-    def __init__(self, door: ModelDoor, visits: Visits) -> None:
-        self._door, self._visits = door, visits
+    def __init__(self, door: ModelDoor, visits: Visits, banks: Banks) -> None:
+        self._door, self._visits, self._banks = door, visits, banks
 
     def page_functions(self) -> list[Callable[[Any], Coroutine[Any, Any, Json]]]:
         """All of them, for a part of a page."""
@@ -91,12 +86,21 @@ class Looks:
         return self._told(photo, looks.explain)
 
     def crops(self, photo: object) -> Json:
-        """The best crop for each shape."""
-        return {"note": _CROP_NOTE, **self._told(photo, looks.crops)}
+        """The best crop for each shape; with the `bank` of a page the gains are those of the personal score."""
+        return {"note": _CROP_NOTE, **self._told(photo, looks.crops, self._bank(photo))}
 
     def crop_score(self, photo: object, box: object) -> Json:
-        """The score of a crop that a person moves by hand."""
-        return self._told(photo, looks.crop_score, _shares(box))
+        """The score of a crop that a person moves by hand, and with a `bank` the personal one."""
+        bank = self._banks.of(photo["bank"]) if isinstance(photo, dict) and photo.get("bank") else None
+        found = self._told(photo, looks.crop_score, _shares(box), bank is not None)
+        if "missing" in found:
+            return found
+        result = found["result"]
+        if bank is not None:
+            personal = bank.learnt.judge(from_plain(found["seen"], bank.learnt.dimensions))
+            size, spec = (result["width"], result["height"]), self._door.scorer().model.spec
+            result = scored_photo(result["file"], result["score"], size, spec, None, personal).to_json()
+        return {"result": result}
 
     def what_if(self, photo: object) -> Json:
         """The edits that gain more than the noise."""
@@ -201,16 +205,12 @@ class Looks:
         return self._door.readers.look(scorer, task, photo, *arguments, cancelled=current_asker().gone)
 
     def _photo(self, sent: object) -> NamedPhoto:
-        if not isinstance(sent, dict):
-            raise refusal("The photo did not arrive. Reload the page.")
-        upload_id = str(sent.get("id", ""))
-        if upload_id.startswith(_EXAMPLE):
-            location = example(upload_id.removeprefix(_EXAMPLE))
-            if location is not None:
-                return NamedPhoto(location, location.name)
-        upload = checked_upload(upload_id, str(sent.get("name", "")))
-        self._visits.uses([upload.location])
-        return upload
+        return asked_photo(sent, self._visits)
+
+    def _bank(self, sent: object) -> Path | None:
+        """Where the memory bank lies that the page asks with, if it does."""
+        bank = sent.get("bank") if isinstance(sent, dict) else None
+        return self._banks.upload(bank).location if bank else None
 
 
 def _tried(found: Json) -> Json:

@@ -1,70 +1,58 @@
-"""A person's own order of a gallery: by choices between two of the photos, and by a memory bank that was brought along.
+"""A person's own order of a gallery: by choices between two of the photos, and by the memory bank of the page.
 
-The server keeps nothing of it but what it has seen in uploads, which goes when they go. Choices and the bank's file
-stay with the page, which sends them along.
+The server keeps nothing of it but what it has seen in uploads, which goes when they go. Choices stay with the page,
+which sends them along.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from popscore import words
-from popscore.cpus import usable_cpus
-from popscore.errors import BankRefused, PopscoreError
 from popscore.files.atomic import replacing
 from popscore.models.spec import Json
 from popscore.personal.bank import MemoryBank
 from popscore.personal.choices import WANTED, Album, Pair, next_pair, trust
-from popscore.personal.looking import Seen, from_plain, look_at_picture
+from popscore.personal.learning import Learnt
+from popscore.personal.looking import Seen
 from popscore.photos.sources import NamedPhoto
-from popscore.results import FailedPhoto, PersonalScore, scored_photo
+from popscore.results import FailedPhoto, RankedPhoto, scored_photo
 from popscore.scoring.scorer import Candidate
-from popscore.ui.kit.asker import current_asker
+from popscore.ui.kit.banks import Banks
 from popscore.ui.kit.downloads import download_folder, offered
 from popscore.ui.kit.messages import refusal
 from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.own_scores import own_json
 from popscore.ui.kit.page_functions import page_function
-from popscore.ui.kit.previews import data_address
-from popscore.ui.kit.uploads import checked_upload, checked_uploads
+from popscore.ui.kit.seen_pictures import SeenPictures
+from popscore.ui.kit.uploads import checked_uploads
 from popscore.ui.kit.visits import Visits
-from popscore.workers.readers import IsolatedScorer
 
 AT_ONCE = 4
 """Photos that are looked at in one answer."""
 _MOST_CHOICES = 400
-_MOST_PICTURES, _MOST_BANKS = 4000, 4  # of some 12 kB and 60 MB
 _BANK_NAME = "popscore taste.bank"
 
 
 class Tastes:
     """What the Rank tab asks about a person's taste. Everything that it sends comes from outside, and is checked."""
 
-    def __init__(self, door: ModelDoor, visits: Visits) -> None:
-        self._door, self._visits = door, visits
-        self._pictures: OrderedDict[tuple[Path, str], Seen] = OrderedDict()
-        self._banks: OrderedDict[tuple[Path, str], MemoryBank] = OrderedDict()
+    def __init__(self, door: ModelDoor, visits: Visits, banks: Banks, pictures: SeenPictures) -> None:
+        self._door, self._visits, self._banks, self._pictures = door, visits, banks, pictures
 
     def page_functions(self) -> list[Callable[[Any], Coroutine[Any, Any, Json]]]:
         """All of them, for a part of a page."""
-        return [
-            page_function(name, getattr(self, name), at_once=AT_ONCE)
-            for name in ("seen", "choose", "save_taste", "take_bank", "neighbours")
-        ]
+        return [page_function(name, getattr(self, name), at_once=AT_ONCE) for name in ("seen", "choose", "save_taste")]
 
     # --- questions of the page ------------------------------------------------------------------------
 
     def seen(self, sent: object) -> Json:
         """Look at some photos, so that they can be chosen from. `missing` are those that have to be sent again."""
         uploads = checked_uploads(_of(sent, "photos"), AT_ONCE)
-        found = self.pictures(uploads)
-        return {"missing": [place for place, one in enumerate(found) if one is None and not _there(uploads[place])]}
+        return {"missing": _missing(uploads, self._pictures.of(uploads))}
 
     def choose(self, sent: object) -> Json:
         """Which two photos to ask about next, and how far the choices can be trusted."""
@@ -97,35 +85,6 @@ class Tastes:
             file.write(content)
         return {"missing": [], **offered(path)}
 
-    def take_bank(self, sent: object) -> Json:
-        """What is in a bank that was brought along."""
-        upload = checked_upload(str(_of(sent, "id")), str(_of(sent, "name")))
-        if not _there(upload):
-            return {"missing": [0]}
-        bank = self._opened(upload.location)
-        learnt = bank.learnt
-        posts, choices = len(learnt.ids), len(bank.stored.choices)
-        if not posts and not choices:
-            raise BankRefused(
-                "The bank has no post with likes and no choice, so nothing can be learned from it. "
-                "Add posts: popscore bank add POSTS --images DIR --bank FILE"
-            )
-        parts = [f"{posts} {'post' if posts == 1 else 'posts'}"] if posts else []
-        parts += [f"{choices} {'choice' if choices == 1 else 'choices'}"] if choices else []
-        return {"words": " and ".join(parts), "posts": posts}
-
-    def neighbours(self, sent: object) -> Json:
-        """Small pictures of posts of the bank; null where it has none."""
-        ids = _of(sent, "ids")
-        if not isinstance(ids, list) or len(ids) > 2 * AT_ONCE or not all(isinstance(one, str) for one in ids):
-            raise refusal("The posts did not arrive as they should. Reload the page.")
-        upload = checked_upload(str(_of(sent, "bank")), "the bank")
-        if not _there(upload):
-            return {"missing": [0]}
-        bank = self._opened(upload.location)
-        previews = [bank.preview(one) for one in ids]
-        return {"pictures": [None if one is None else data_address(one) for one in previews]}
-
     # --- for the order --------------------------------------------------------------------------------
 
     def personal(
@@ -137,11 +96,11 @@ class Tastes:
         """
         if not isinstance(taste, dict):
             return list(found)
-        pictures = self.pictures(uploads)
         choices, bank = taste.get("choices"), taste.get("bank")
         if not choices and not bank:
             return list(found)
-        learnt = self._bank(bank, pictures, choices).learnt
+        pictures = self._pictures.of(uploads)
+        learnt = self._learnt(bank, pictures, choices)
         spec = self._door.scorer().model.spec
         made: list[Candidate | FailedPhoto] = []
         for one, picture in zip(found, pictures, strict=False):
@@ -154,41 +113,17 @@ class Tastes:
             made.append(one)
         return [*made, *found[len(made) :]]
 
-    def pictures(self, uploads: Sequence[NamedPhoto]) -> list[Seen | None]:
-        """What the model sees in uploads, remembered; None where one cannot be looked at."""
-        scorer = self._door.scorer()
-        self._visits.uses(upload.location for upload in uploads)
-        gone = current_asker().gone
-
-        def look(upload: NamedPhoto) -> Seen | None:
-            key = upload.location, scorer.model.sha256
-            known = self._pictures.get(key)
-            if known is None and not gone() and _there(upload):
-                known = self._look(scorer, upload)
-                if known is not None:
-                    self._pictures[key] = known
-            return known
-
-        with ThreadPoolExecutor(usable_cpus(), thread_name_prefix="popscore-taste") as pool:
-            found = list(pool.map(look, uploads))
-        while len(self._pictures) > _MOST_PICTURES:
-            self._pictures.popitem(last=False)
-        return found
-
-    def _look(self, scorer: IsolatedScorer, upload: NamedPhoto) -> Seen | None:
-        try:
-            _, plain = scorer.content_with(upload, look_at_picture)
-            return from_plain(plain, None)
-        except BankRefused:  # the model has no embedding
-            raise
-        except PopscoreError:
-            return None
+    def shown(self, taste: object, photos: Sequence[RankedPhoto]) -> list[Json | None]:
+        """What the page shows of the personal scores, photo by photo."""
+        sent, choices = _of(taste, "bank"), _of(taste, "choices")
+        bank = self._banks.of(sent) if sent else None
+        made = len(choices) if isinstance(choices, list) else 0
+        return [own_json(photo, bank, choices=made) for photo in photos]
 
     def _sent_pictures(self, sent: object) -> tuple[list[NamedPhoto], list[Seen | None], list[int]]:
         uploads = checked_uploads(_of(sent, "photos"), self._door.settings.max_files)
-        pictures = self.pictures(uploads)
-        missing = [place for place, one in enumerate(pictures) if one is None and not _there(uploads[place])]
-        return uploads, pictures, missing
+        pictures = self._pictures.of(uploads)
+        return uploads, pictures, _missing(uploads, pictures)
 
     def _album(self, sent: object, pictures: Sequence[Seen]) -> Album:
         """The photos with the scores that a bank, if there is one, gives them already."""
@@ -196,16 +131,13 @@ class Tastes:
         general = np.array([picture.score for picture in pictures], np.float64)
         bank = _of(sent, "bank")
         if bank:
-            learnt = self._bank(bank, [], None).learnt
+            learnt = self._banks.of(bank).learnt
             general = np.array([learnt.judge(picture).score for picture in pictures], np.float64)
         return Album(embeddings=embeddings, scores=general, model=self._door.scorer().model)
 
     def _bank(self, bank: object, pictures: Sequence[Seen | None], choices: object) -> MemoryBank:
         """The bank that was brought along, or an empty one, which also knows these choices between pictures."""
-        if bank:
-            known = self._opened(checked_upload(str(bank), "the bank").location)
-        else:
-            known = MemoryBank.empty(scorer=self._door.scorer())
+        known = self._banks.of(bank).bank if bank else MemoryBank.empty(scorer=self._door.scorer())
         there = [place for place, picture in enumerate(pictures) if picture is not None]
         number = {place: index for index, place in enumerate(there)}
         pairs = [(number[a], number[b]) for a, b in _pairs(choices, len(pictures)) if {a, b} <= number.keys()]
@@ -216,47 +148,17 @@ class Tastes:
         seen = [picture for picture in pictures if picture is not None]
         return known.with_choices([seen[place] for place in used], [(at[a], at[b]) for a, b in pairs])
 
-    def _opened(self, location: Path) -> MemoryBank:
-        self._visits.uses([location])
-        scorer = self._door.scorer()
-        key = location, scorer.model.sha256
-        known = self._banks.get(key)
-        if known is None:
-            known = self._banks[key] = MemoryBank.open(location, scorer=scorer)
-            while len(self._banks) > _MOST_BANKS:
-                self._banks.popitem(last=False)
-        return known
-
-
-def personal_json(personal: PersonalScore | None, percentile: float, label: str, *, posts: bool) -> Json | None:
-    """What the page shows of a personal score.
-
-    Args:
-        percentile, label: of the personal score.
-        posts: a bank with posts has taught it, not choices alone.
-    """
-    if personal is None:
-        return None
-    said = f"By your taste {personal.score:.2f}."
-    if posts:
-        said = words.liked_by_followers(personal.expected_ratio, personal.support)
-    return {
-        "score": round(personal.score, 4),
-        "percentile": round(percentile, 1),
-        "label": label,
-        "words": said,
-        "expected_ratio": round(personal.expected_ratio, 4),
-        "support": round(personal.support, 4),
-        "neighbours": [one.id for one in personal.neighbours],
-    }
+    def _learnt(self, bank: object, pictures: Sequence[Seen | None], choices: object) -> Learnt:
+        return self._bank(bank, pictures, choices).learnt
 
 
 def _of(sent: object, name: str) -> object:
     return sent.get(name) if isinstance(sent, dict) else None
 
 
-def _there(upload: NamedPhoto) -> bool:
-    return upload.location.is_file()
+def _missing(uploads: Sequence[NamedPhoto], pictures: Sequence[Seen | None]) -> list[int]:
+    """Places of the uploads that are not there any more, and have to be sent again."""
+    return [place for place, one in enumerate(pictures) if one is None and not uploads[place].location.is_file()]
 
 
 def _pairs(sent: object, count: int) -> list[Pair]:

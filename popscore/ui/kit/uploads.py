@@ -31,6 +31,14 @@ def copies_line(done: str) -> str:
     )
 
 
+def bank_line() -> str:
+    """What happens to a memory bank, as HTML."""
+    return (
+        '<p class="ps-privacy">It stays in this browser until you remove it. The server forgets it when you leave, '
+        f"{KEEP_UPLOADS_WORDS} at the latest.</p>"
+    )
+
+
 def checked_upload(path: str | None, name: str | None) -> NamedPhoto:
     """The upload at `path`, and what the visitor called it.
 

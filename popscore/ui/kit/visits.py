@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterable, MutableSet, Sequence
+from collections.abc import Callable, Iterable, MutableSet, Sequence
 from pathlib import Path
 
 from popscore.ui.kit.asker import current_asker
@@ -32,6 +32,11 @@ class Visits:
         self._ended_s: dict[str, float] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._told: list[Callable[[], None]] = []
+
+    def when_files_went(self, told: Callable[[], None]) -> None:
+        """Have something called after each sweep, so that what is remembered of files goes with them."""
+        self._told.append(told)
 
     def uses(self, paths: Iterable[Path]) -> None:
         """Whoever asks for what is being done uses these files. Call it where `current_asker` may be called."""
@@ -64,6 +69,8 @@ class Visits:
         for path in gone:
             _delete(path, self.folder.location)
         self.folder.sweep(KEEP_UPLOADS_S)
+        for told in self._told:
+            told()
 
     def forget_missing(self, known: Sequence[MutableSet[str]]) -> None:
         """Take paths that are gone out of Gradio's lists, which would grow for ever."""

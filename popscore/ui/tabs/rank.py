@@ -36,7 +36,7 @@ from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.sample_photos import sample_photos
 from popscore.ui.kit.sent_results import sent_result, sent_results
 from popscore.ui.kit.tastes import AT_ONCE as TASTES_AT_ONCE
-from popscore.ui.kit.tastes import Tastes, personal_json
+from popscore.ui.kit.tastes import Tastes
 from popscore.ui.kit.uploads import checked_upload, checked_uploads
 from popscore.ui.kit.visits import Visits
 
@@ -60,14 +60,14 @@ _DOWNLOADS: dict[str, tuple[tuple[str, str], _Writer]] = {
 }
 
 
-def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores, looks: Looks) -> None:
+def build_rank_tab(door: ModelDoor, visits: Visits, remembered: RememberedScores, looks: Looks, tastes: Tastes) -> None:
     """Lay out the tab and wire its events; call inside a gr.Blocks context.
 
     Args:
         remembered: scores of uploads, shared with the endpoints.
         looks: what a closer look at a photo asks for.
+        tastes: what is asked about a person's own order.
     """
-    tastes = Tastes(door, visits)
     gallery = Gallery(door, visits, remembered, tastes)
     gr.HTML(
         "",
@@ -163,10 +163,7 @@ class Gallery:
             "too_close": [photo.too_close for photo in ranking.results],
             "reasons": [photo.group_reason or "" for photo in ranking.results],
             "people": [_people(photo.people) for photo in ranking.results],
-            "personal": [
-                personal_json(photo.personal, photo.percentile, photo.label, posts=_has_bank(taste))
-                for photo in ranking.results
-            ],
+            "personal": self._tastes.shown(taste, ranking.results),
             "missing": [
                 index for index, upload in enumerate(uploads) if index not in placed and not upload.location.is_file()
             ],
@@ -304,10 +301,6 @@ def _result(found: Candidate) -> Json:
     """What does not change any more, whatever other photos there are."""
     known = found.photo.to_json()
     return {**{key: known[key] for key in _STAYS}, "taken_s": found.taken_s}
-
-
-def _has_bank(taste: object) -> bool:
-    return isinstance(taste, dict) and taste.get("posts") is True
 
 
 def _burst_s(asked: object) -> float:

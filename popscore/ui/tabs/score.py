@@ -12,10 +12,12 @@ from popscore.foreign_text import shortened
 from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.answer_panel import empty_panel, error_panel, result_panel, waiting_panel
+from popscore.ui.kit.asked_photo import example_id
 from popscore.ui.kit.assets import asset
 from popscore.ui.kit.example_photos import example, examples_strip
-from popscore.ui.kit.looks import Looks, example_id, photo_value
+from popscore.ui.kit.looks import Looks, photo_value
 from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.own_scores import OwnScores
 from popscore.ui.kit.photo_input import PhotoInput
 from popscore.ui.kit.previews import preview_if_needed
 from popscore.ui.kit.uploads import privacy_line
@@ -25,11 +27,12 @@ _PREVIEW_SIDE = 1600
 _AT_ONCE = 8
 
 
-def build_score_tab(door: ModelDoor, visits: Visits, looks: Looks) -> None:
+def build_score_tab(door: ModelDoor, visits: Visits, looks: Looks, own_scores: OwnScores) -> None:
     """Lay out the tab and wire its events; call inside a gr.Blocks context.
 
     Args:
         looks: what a closer look at a photo asks for.
+        own_scores: what the memory bank of the page says.
     """
     answers = Answers(door, visits)
     with gr.Row(elem_classes="ps-stage"):
@@ -48,7 +51,7 @@ def build_score_tab(door: ModelDoor, visits: Visits, looks: Looks) -> None:
         html_template='<section class="ps-look ps-page" aria-label="A closer look" hidden></section>'
         '<section class="ps-selfie ps-page" aria-label="As a selfie" hidden></section>',
         js_on_load=asset("score_look.js"),
-        server_functions=[*looks.page_functions(), looks.selfie_function()],
+        server_functions=[*looks.page_functions(), looks.selfie_function(), own_scores.page_function()],
         label="A closer look",
         elem_id="look",
     )

@@ -2,7 +2,6 @@
 
 import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import gradio as gr
 
@@ -11,9 +10,11 @@ from popscore.models.spec import Json
 from popscore.photos.sources import NamedPhoto
 from popscore.ui.kit.asker import current_asker
 from popscore.ui.kit.assets import asset
+from popscore.ui.kit.banks import Banks, OpenBank
 from popscore.ui.kit.downloads import download_folder, offered
 from popscore.ui.kit.messages import TOLD, refusal
 from popscore.ui.kit.model_door import ModelDoor
+from popscore.ui.kit.own_scores import own_json
 from popscore.ui.kit.page_functions import page_function, page_value, told
 from popscore.ui.kit.page_parts import page_parts
 from popscore.ui.kit.previews import data_address
@@ -30,9 +31,13 @@ _PREVIEW_SIDE = 960
 _AT_ONCE = 1
 
 
-def build_video_tab(door: ModelDoor, visits: Visits) -> None:
-    """Lay out the tab and wire its events; call inside a gr.Blocks context."""
-    moments = Moments(door, visits)
+def build_video_tab(door: ModelDoor, visits: Visits, banks: Banks) -> None:
+    """Lay out the tab and wire its events; call inside a gr.Blocks context.
+
+    Args:
+        banks: of the visitors.
+    """
+    moments = Moments(door, visits, banks)
     page = gr.HTML(
         "",
         html_template=asset("video.html"),
@@ -62,8 +67,8 @@ def build_video_tab(door: ModelDoor, visits: Visits) -> None:
 class Moments:
     """What the page asks the server. Everything that it sends comes from outside, and is checked."""
 
-    def __init__(self, door: ModelDoor, visits: Visits) -> None:
-        self._door, self._visits = door, visits
+    def __init__(self, door: ModelDoor, visits: Visits, banks: Banks) -> None:
+        self._door, self._visits, self._banks = door, visits, banks
         self._limits = VideoLimits.of(door.settings)
 
     def show_best_frames(self, event: gr.EventData) -> Iterator[str]:
@@ -73,30 +78,30 @@ class Moments:
             video, every = _asked(event)
             self._visits.uses([video.location])
             scorer = self._door.scorer()
-            scoring = Following(
-                lambda report, cancelled: self._score(video, scorer, every, bool(event.fast), folder, report, cancelled)
+            asked_bank = getattr(event, "bank", None)
+            bank = self._banks.of(asked_bank) if asked_bank else None
+            task = VideoTask(
+                path=video.location,
+                name=video.name,
+                every=every,
+                fast=bool(event.fast),
+                top=_TOP,
+                out=folder,
+                limits=self._limits,
+                bank=self._banks.upload(asked_bank).location if asked_bank else None,
             )
+            scoring = Following(lambda report, cancelled: self._score(task, scorer, report, cancelled))
             for done, total in scoring:
                 doing = f"Scored {done} of {total} frames"
                 share = done / max(total or 1, 1)
                 yield page_value({"run": event.run, "phase": "scoring", "doing": doing, "share": share})
-            yield page_value({"run": event.run, "phase": "done", **_page_json(*scoring.result)})
+            yield page_value({"run": event.run, "phase": "done", **_page_json(*scoring.result, bank)})
         except TOLD as error:
             yield told(error, event.run)
 
     def _score(
-        self,
-        video: NamedPhoto,
-        scorer: IsolatedScorer,
-        every: int,
-        fast: bool,
-        folder: Path,
-        report: Report,
-        cancelled: Cancelled,
+        self, task: VideoTask, scorer: IsolatedScorer, report: Report, cancelled: Cancelled
     ) -> tuple[VideoRanking, list[bytes | None]]:
-        task = VideoTask(
-            path=video.location, name=video.name, every=every, fast=fast, top=_TOP, out=folder, limits=self._limits
-        )
         return self._door.readers.rank_video(scorer, task, _PREVIEW_SIDE, on_progress=report, cancelled=cancelled)
 
     # --- asked by the script of the page --------------------------------------------------------------
@@ -144,10 +149,10 @@ def _asked(event: gr.EventData) -> tuple[NamedPhoto, int]:
     return checked_upload(str(video.get("id", "")), str(video.get("name", ""))), every
 
 
-def _page_json(ranking: VideoRanking, previews: Sequence[bytes | None]) -> Json:
+def _page_json(ranking: VideoRanking, previews: Sequence[bytes | None], bank: OpenBank | None) -> Json:
     """What the page shows: the best frames with their files and small pictures, and the line of all scores."""
     return {
-        "results": [_shown(result, preview) for result, preview in zip(ranking.results, previews, strict=True)],
+        "results": [_shown(result, preview, bank) for result, preview in zip(ranking.results, previews, strict=True)],
         "points": [
             {"index": point.frame_index, "time_s": point.time_s, "score": point.score} for point in ranking.points
         ],
@@ -156,10 +161,9 @@ def _page_json(ranking: VideoRanking, previews: Sequence[bytes | None]) -> Json:
     }
 
 
-def _shown(result: RankedFrame, preview: bytes | None) -> Json:
-    """A result with what it is called as a file, and a small picture."""
-    return {
-        **result.to_json(),
-        "image_name": result.image and result.image.name,
-        "preview": preview and data_address(preview),
-    }
+def _shown(result: RankedFrame, preview: bytes | None, bank: OpenBank | None) -> Json:
+    """A result with what it is called as a file, and a small picture; with a bank by its personal score."""
+    known = result.to_json()
+    if bank is not None:
+        known |= {"score": round(result.order_score, 4), "general": known["score"], "own": own_json(result, bank)}
+    return {**known, "image_name": result.image and result.image.name, "preview": preview and data_address(preview)}

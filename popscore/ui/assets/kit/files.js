@@ -5,6 +5,8 @@
   const PHOTO = /\.(jpe?g|jpe|jfif|png|webp|avif|gif|bmp|tiff?|heic|heif|hif)$/i;
   const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|3gp|ogv|wmv|flv)$/i;
   const RAW = /\.(3fr|arw|cr2|cr3|dng|erf|fff|iiq|kdc|mef|mos|mrw|nef|nrw|orf|pef|raf|raw|rw2|rwl|sr2|srf|srw|x3f)$/i;
+  const BANK = /\.bank$/i;
+  let takeBank = null; // what takes a memory bank, in whatever tab
   const takers = []; // {element, kind, tab, take, area, leave}
 
   const isRaw = (file) => RAW.test(file.name);
@@ -54,7 +56,10 @@
     return files.some(isVideo) ? 'Video' : here?.tab || null;
   }
 
-  async function give(files) {
+  async function give(given) {
+    const bank = takeBank && given.find((file) => BANK.test(file.name));
+    if (bank) takeBank(bank);
+    const files = bank ? given.filter((file) => !BANK.test(file.name)) : given;
     const place = files.length ? placeOf(files) : null;
     if (!place) return;
     openTab(place);
@@ -119,6 +124,7 @@
 
   Object.assign(window.popscore, {
     isPhoto, isVideo, isRaw,
+    takeBanks(take) { takeBank = take; },
 
     // `take` gets the files: photos or videos by `kind`. `element` is in the tab called `tab`; `area` lights up; a drop
     // for which `leave` answers true is left to Gradio.

@@ -174,10 +174,10 @@ window.popscore.look = (root, {server, views}) => {
 };
 
 // Sends a file to the server; gives the id of the upload.
-window.popscore.sendFile = async (file) => {
+window.popscore.sendFile = async (file, {signal} = {}) => {
   const form = new FormData();
   form.append('files', file, file.name);
-  const answer = await fetch('gradio_api/upload', {method: 'POST', body: form});
+  const answer = await fetch('gradio_api/upload', {method: 'POST', body: form, signal});
   if (answer.status === 413) throw Object.assign(new Error(`${file.name} is too large for this server.`), {final: true});
   if (!answer.ok) throw new Error(String(answer.status));
   return (await answer.json())[0];

@@ -18,8 +18,13 @@
   window.popscore.lookViews.crop = {
     label: 'Crop',
     async show(look) {
-      const answer = await look.ask('crops', 'Searching crops.', (photo) => look.server.crops(photo));
+      const answer = await look.ask(
+        `crops ${window.popscore.bank.current?.key || ''}`, 'Searching crops.',
+        async (photo) => look.server.crops({...photo, bank: await window.popscore.bank.id()}));
       if (!answer) return;
+      // With a memory bank, the score that counts is the personal one.
+      const scoreOf = (one) => one.personal_score ?? one.score;
+      const before = answer.personal_score_before ?? answer.score_before;
       const byShape = new Map(answer.crops.map((one) => [one.aspect, one]));
       let shape = look.source.shape && byShape.has(look.source.shape) ? look.source.shape : SHAPES.find(([name]) => byShape.has(name))[0];
       let box = null; // left, top, right, bottom as shares of the photo
@@ -55,7 +60,9 @@
       const tools = make('div', 'pl-tools');
       tools.append(save, back);
       look.words.replaceChildren(
-        shapes, reason, line, size, tools, where, make('p', 'ps-said', answer.note));
+        shapes, reason, line, size, tools, where,
+        ...(answer.personal_score_before == null ? [] : [make('p', 'ps-said', 'The score here is the one by your memory bank.')]),
+        make('p', 'ps-said', answer.note));
 
       const ratio = () => (shape === 'free' ? null : shape.split(':').reduce((a, b) => a / b) * (answer.height / answer.width));
 
@@ -77,9 +84,9 @@
 
       // The gain is told, not the reason.
       function tell(score) {
-        const gain = score.score - answer.score_before;
+        const gain = scoreOf(score) - before;
         const whole = box.every((edge, at) => edge === [0, 0, 1, 1][at]);
-        line.replaceChildren(chip(score), whole ? ' The whole photo.'
+        line.replaceChildren(chip({...score, score: scoreOf(score)}), whole ? ' The whole photo.'
           : ` ${signed(gain)} against the whole photo${Math.abs(gain) <= answer.noise ? ', which is within the noise' : ''}.`);
       }
 
@@ -101,7 +108,8 @@
         clearTimeout(timer);
         const mine = (asked += 1);
         timer = setTimeout(async () => {
-          const photo = {id: await look.source.sent().catch(() => null), name: look.source.name};
+          const [id, bank] = await Promise.all([look.source.sent(), answer.personal_score_before == null ? '' : window.popscore.bank.id()]).catch(() => []);
+          const photo = {id, name: look.source.name, bank};
           const found = await look.server.crop_score(photo, box).catch(() => null);
           if (mine === asked && look.alive() && found?.result) tell(found.result);
         }, 120);

@@ -137,28 +137,13 @@ window.popscore.photoViews = (tab) => {
   // What the person's own choices and posts say, with the posts that are like it.
   function drawPersonal(photo) {
     const {personal, general} = photo.result;
-    const line = large.querySelector('.pr-personal');
-    const box = large.querySelector('.pr-neighbours');
-    line.hidden = !personal;
-    if (!personal) {
-      box.hidden = true;
-      return;
-    }
-    line.replaceChildren(chip(photo.result), ` ${personal.words} By the score alone ${general.score.toFixed(2)}:`);
-    if (box.dataset.of === photo.id) return;
-    box.dataset.of = photo.id;
-    box.hidden = true;
-    tab.neighbours(personal.neighbours).then((pictures) => {
-      const there = pictures.filter(Boolean);
-      if (shown !== photo.id || !there.length) return;
-      box.hidden = false;
-      box.replaceChildren(...there.map((address, at) => {
-        const image = make('img');
-        image.src = address;
-        image.alt = `Your post ${personal.neighbours[at]}`;
-        return image;
-      }));
-    });
+    const box = large.querySelector('.pr-personal');
+    box.hidden = !personal;
+    const of = personal ? `${photo.id} ${JSON.stringify(personal)} ${window.popscore.bank.current?.key}` : '';
+    if (box.dataset.of === of) return;
+    box.dataset.of = of;
+    if (personal) box.replaceChildren(window.popscore.ownPart(personal, {after: `By the score alone ${general.score.toFixed(2)}, see below.`}));
+    else box.replaceChildren();
   }
 
   // After a decision the next photo comes, unless that is switched off.

@@ -167,7 +167,9 @@ window.popscore.pipeline = ({server, limits, changed, lost}) => {
 
     // The order of photos that have scores, with shots of a scene looked at closer if asked, or null if it cannot be
     // had now.
-    order: (photos, burst, closer, people, taste) => about(photos, (sent) => server.order(sent, burst, closer, people, taste)),
+    // `taste` is asked each time, because the memory bank may have to be sent once more too.
+    order: (photos, burst, closer, people, taste) => about(
+      photos, async (sent) => server.order(sent, burst, closer, people, await taste(photos))),
     about,
     // What is seen of the people on some photos, or null.
     people: (photos) => about(photos, (sent) => server.people({photos: sent})),

@@ -1,9 +1,9 @@
-// A person's own order: by choices between two of the photos, and by a memory bank that was brought along. All of it
-// stays with the page, which sends it along when it asks for the order.
+// A person's own order: by choices between two of the photos, and by the memory bank of the page. All of it stays with
+// the page, which sends it along when it asks for the order.
 
 // `tab` is what the gallery lends: find, shots, server, pipeline, limits, say, smallOf, largeOf, reorder, changed.
 window.popscore.taste = (tab) => {
-  const {make, button, count} = window.popscore;
+  const {make, button, count, bank} = window.popscore;
   const {find, shots, server, pipeline} = tab;
   const dialog = find('.pr-choose');
   const sides = dialog.querySelector('.pr-sides');
@@ -16,9 +16,11 @@ window.popscore.taste = (tab) => {
   let wanted = 15;
   let turn = 0;
 
+  // choices: [winner, loser], as ids. `on`: they are used; `aside`: neither they nor the bank are, by the person's wish.
   function empty() {
-    return {choices: [], skipped: [], on: false, decided: false, bank: null}; // choices: [winner, loser], as ids
+    return {choices: [], skipped: [], on: false, aside: false, decided: false};
   }
+  const used = () => !own.aside && (own.on || bank.current !== null);
 
   const ready = () => shots.placed().filter((photo) => !photo.result.warning && (photo.sent || photo.copy));
   const placed = (photos, pairs) => {
@@ -44,39 +46,15 @@ window.popscore.taste = (tab) => {
 
   // --- the bank ----------------------------------------------------------------------------------------
 
-  // The upload of the bank's file; sent again where the server has it no longer.
-  async function bankId() {
-    const {bank} = own;
-    if (!bank) return '';
-    for (let tries = 0; tries < 2; tries += 1) {
-      bank.sent ??= await window.popscore.sendFile(new File([bank.blob], bank.name));
-      const answer = await server.take_bank({id: bank.sent, name: bank.name});
-      if (!answer) throw new Error('no answer');
-      if (answer.message) throw Object.assign(new Error(answer.message), {final: true});
-      if (!answer.missing) {
-        Object.assign(bank, answer);
-        return bank.sent;
-      }
-      bank.sent = null;
-    }
-    throw new Error('no answer');
-  }
-
-  async function take(file) {
-    const before = own.bank;
-    own.bank = {name: file.name, blob: file, sent: null, words: '', posts: 0};
-    tab.say('');
-    try {
-      await bankId();
-    } catch (error) {
-      own.bank = before;
-      tab.say(error.final ? error.message : 'The bank did not arrive. Check the connection and try again.');
-      return;
-    }
-    own.on = true;
+  let known = bank.current?.key; // of the bank that the order goes by
+  bank.watch((now) => {
+    if (now?.key === known) return;
+    known = now?.key;
+    if (now) own.aside = false;
+    if (!shots.count) return;
     tab.changed();
     tab.reorder();
-  }
+  });
 
   // --- choosing ----------------------------------------------------------------------------------------
 
@@ -110,10 +88,10 @@ window.popscore.taste = (tab) => {
       const key = photos.map((photo) => photo.sent).join();
       if (key !== looked) await look(photos, mine);
       if (mine !== turn) return;
-      const bank = await bankId();
+      const banked = await bank.id();
       lead.textContent = 'Which do you like better?';
       const answer = await pipeline.about(photos, (sent) => server.choose({
-        photos: sent, bank, choices: placed(photos, own.choices), skipped: placed(photos, own.skipped)}));
+        photos: sent, bank: banked, choices: placed(photos, own.choices), skipped: placed(photos, own.skipped)}));
       if (mine !== turn) return;
       if (!answer) throw new Error('no answer');
       if (answer.message) throw Object.assign(new Error(answer.message), {final: true});
@@ -203,7 +181,7 @@ window.popscore.taste = (tab) => {
   // --- the order ---------------------------------------------------------------------------------------
 
   function use(on) {
-    own.on = on;
+    Object.assign(own, {on, aside: !on});
     tab.changed();
     dialog.close();
     tab.reorder();
@@ -219,8 +197,8 @@ window.popscore.taste = (tab) => {
     const photos = ready();
     tab.say('Writing down what was learnt.', true);
     try {
-      const bank = await bankId();
-      const answer = await pipeline.about(photos, (sent) => server.save_taste({photos: sent, bank, choices: placed(photos, learnt())}));
+      const banked = await bank.id();
+      const answer = await pipeline.about(photos, (sent) => server.save_taste({photos: sent, bank: banked, choices: placed(photos, learnt())}));
       tab.say(answer?.message || (answer ? '' : 'The file could not be made. Try again.'));
       if (answer?.file) window.popscore.save(answer.file, answer.name);
     } catch (error) {
@@ -232,32 +210,35 @@ window.popscore.taste = (tab) => {
   function drawLine() {
     const line = find('.pr-taste');
     const made = learnt().length;
-    line.hidden = !made && !own.bank;
-    const what = [made && count(made, 'choice', 'choices'), own.bank && `${own.bank.name}${own.bank.words ? ` (${own.bank.words})` : ''}`].filter(Boolean).join(' and ');
-    line.querySelector('p').textContent = own.on ? `Ordered by your taste: ${what}.` : `Ordered by the score. Your taste is set aside: ${what}.`;
-    const use_ = line.querySelector('[data-do=taste]');
-    use_.textContent = own.on ? 'Order by the score' : 'Order by my taste';
+    const {current} = bank;
+    line.hidden = !shots.count || (!made && !current);
+    if (line.hidden) return;
+    const by = [made && count(made, 'choice', 'choices'), current && bank.described()].filter(Boolean).join(' and ');
+    const whose = current?.posts ? 'for people who follow you' : 'by your taste';
+    const aside = made ? 'Your taste is' : 'Your memory bank is';
+    line.querySelector('p').textContent = used() ? `Ordered ${whose}: ${by}.` : `Ordered by the score. ${aside} set aside: ${by}.`;
+    line.querySelector('[data-do=taste]').textContent = used() ? 'Order by the score' : made ? 'Order by my taste' : 'Order by my bank';
+    line.querySelector('[data-do=learn]').textContent = made ? 'More choices' : 'Learn my taste';
+    for (const what of ['saveTaste', 'forgetTaste']) line.querySelector(`[data-do=${what}]`).hidden = !made;
   }
 
   return {
-    learn, take, choose, skip, back, save, forget, draw: drawLine,
-    use: (on = !own.on) => use(on),
-    get on() { return own.on && (learnt().length > 0 || own.bank !== null); },
+    learn, choose, skip, back, save, forget, draw: drawLine,
+    use: (on = !used()) => use(on),
     // What is sent along with the question for the order of these photos.
     async sent(photos) {
-      if (!own.on) return null;
-      const bank = await bankId();
+      if (!used()) return null;
+      const banked = await bank.id();
       const choices = placed(photos, learnt());
-      return bank || choices.length ? {choices, bank, posts: Boolean(own.bank?.posts)} : null;
-    },
-    // Small pictures of posts of the bank.
-    async neighbours(ids) {
-      if (!own.bank?.posts || !ids.length) return [];
-      const answer = await server.neighbours({bank: await bankId(), ids: ids.slice(0, 5)}).catch(() => null);
-      return answer?.pictures || [];
+      return banked || choices.length ? {choices, bank: banked} : null;
     },
     // For the browser to keep, and what it has kept.
-    get kept() { return {...own, bank: own.bank && {...own.bank, sent: null}}; },
-    restore(kept) { own = {...empty(), ...kept}; },
+    get kept() { return {...own}; },
+    async restore(kept) {
+      const {bank: old, ...rest} = kept || {};
+      own = {...empty(), ...rest};
+      await bank.adopt(old);
+      known = bank.current?.key;
+    },
   };
 };
