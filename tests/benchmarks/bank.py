@@ -142,7 +142,7 @@ def _whole(folder: Path, posts: int, *, people: bool) -> None:
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     cpus, who = usable_cpus(), "with people" if people else "without people"
     print(
-        f"bank add, {posts} posts of 1440 x 1080, {who}, load {os.getloadavg()[1]:.1f} on {cpus} CPUs: "
+        f"bank add, {posts} posts of 1440 x 1080, {who}, load {os.getloadavg()[1]:.1f} on {cpus} CPUs:"
         f" {wall_s / 60:.1f} min of wall clock, {cpu_s / 60:.1f} min of CPU time, which is "
         f"{cpu_s / cpus / 60:.1f} min on {cpus} CPUs; {bank.stat().st_size / posts:.0f} bytes a post"
     )

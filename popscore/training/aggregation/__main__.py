@@ -1,7 +1,7 @@
 """Train the paper's transformer: `python -m popscore.training.aggregation --data DIR --out FILE.pt`.
 
 DIR holds `oasis/` (photos, labels, `ratings.csv.gz`) and `avt/` (photos, labels), as for `popscore.training.taste`.
-From all people and all photos. Nothing of popscore uses the file: on people and photos that were not seen, what ships does
+From all people and all photos. Nothing of popscore uses the file: on people and photos not seen, what ships does
 better (LOG.md). `tests/benchmarks/aggregation.py` measures both. Needs torch.
 """
 

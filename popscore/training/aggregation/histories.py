@@ -95,13 +95,13 @@ def user_features(likeness: Floats, past: History, asked: Indices, neighbours: i
         near = np.argsort(-psi, axis=1, kind="stable")[:, :count]
         found[:, :count, 0] = scores[near]
         found[:, :count, 1] = np.take_along_axis(psi, near, 1)
-    return found.reshape(len(asked), 2 * neighbours)
+    return np.asarray(found.reshape(len(asked), 2 * neighbours))
 
 
 def cosines(embeddings: NDArray[np.float32]) -> Floats:
     """(N, N) cosine of each two embeddings, nothing below 0: psi where neither people nor captions are looked at."""
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-9)
-    return np.clip((unit @ unit.T).astype(np.float64), 0, 1)
+    return np.asarray(np.clip((unit @ unit.T).astype(np.float64), 0, 1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

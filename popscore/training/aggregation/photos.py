@@ -73,7 +73,10 @@ def look(
     seen = SeenPhotos(maps=np.stack(maps), depth=np.stack(masked) if masked else None)
     if kept is not None:
         with replacing(kept) as stream:
-            np.savez(stream, maps=seen.maps, **({} if seen.depth is None else {"depth": seen.depth}))
+            if seen.depth is None:
+                np.savez(stream, maps=seen.maps)
+            else:
+                np.savez(stream, maps=seen.maps, depth=seen.depth)
     return seen
 
 

@@ -22,7 +22,6 @@ from popscore.training.aggregation.histories import (
 )
 from popscore.training.aggregation.network import Aggregation, Shape, ratio_loss
 
-
 _WARM_UP = 20  # steps in which the rate rises
 
 
@@ -125,7 +124,8 @@ def train(
             losses.append(float(loss.detach()))
         if on_epoch:
             on_epoch(epoch, float(np.mean(losses)) if losses else float("nan"), network)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _loss(network: Aggregation, material: Material, lessons: Sequence[Lesson]) -> Tensor | None:
