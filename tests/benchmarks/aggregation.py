@@ -4,8 +4,8 @@ python tests/benchmarks/aggregation.py --data DIR [--people asked|choosing] [--k
 
 DIR as for `taste.py`, whose folds, general scores, pasts and questions these are: photos of themes that neither the
 transformer, nor the prior of tastes, nor the person's past held. `asked`: both learn from one half of the people and
-the other half is asked. `choosing`: they learn from two thirds of the first half and the last third is asked, after
-each few rounds; nothing else was looked at when the recipe was chosen. All ways are asked the same questions in one
+the other half is asked. `choosing`: they learn from two thirds of the first half and the last third is asked, with
+`--every` after each few rounds; nothing else was looked at when the recipe was chosen. All ways are asked the same questions in one
 run. Two transformers: one whose score starts as the general score, and one as in the paper, which has to find
 out for itself what is liked. Without a depth network (`--depth`, or POPSCORE_DEPTH_MODEL) the five depth features are
 left out. Needs torch.
@@ -128,7 +128,7 @@ def main() -> int:
     parser.add_argument("--maps", type=Path, help="keeps the maps likewise")
     parser.add_argument("--depth", type=Path, help="an ONNX depth network")
     parser.add_argument("--folds", type=int, nargs="+", help="some of the five alone: a quick look")
-    parser.add_argument("--every", type=int, default=4, help="rounds between two looks, with --people choosing")
+    parser.add_argument("--every", type=int, default=0, help="look after so many rounds too, to choose how many")
     parser.add_argument("--epochs", type=int, default=Recipe().epochs)
     parser.add_argument("--simulated", type=float, default=Recipe().simulated)
     parser.add_argument("--directions", type=int, default=Recipe().directions)
@@ -171,9 +171,8 @@ def main() -> int:
             def look_in(
                 epoch: int, loss: float, network: Aggregation, way: str, fold: int, asked: Asked, material: Material
             ) -> None:
-                last = epoch == recipe.epochs
-                if last or (options.people == "choosing" and epoch % options.every == 0):
-                    label = way if last and options.people == "asked" else f"{way}, {epoch} rounds"
+                if epoch == recipe.epochs or (options.every and epoch % options.every == 0):
+                    label = f"{way}, {epoch} rounds"
                     if label not in ways:
                         ways.append(label)
                     asked.add(label, by_transformer(people, network, material), table, pairs)

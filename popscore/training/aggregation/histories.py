@@ -22,7 +22,6 @@ USUAL_LIKES = 200.0
 _START_MS = 1_600_000_000_000
 # Of the simulator, in powers of two of likes; a person's own ratings have a deviation of 1.
 _TASTE, _SLOPE, _NOISE, _TREND, _VIRAL = 0.5, 0.5, 0.6, 0.5, 5.0
-_TASTE_DIRECTIONS = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +54,7 @@ def simulated(points: Floats, general: Floats, photos: Indices, count: int, rng:
     """Posts of a made-up person whose taste and noise are known.
 
     Args:
-        points: (N, C) what the model sees in each photo.
+        points: (N, d) few coordinates of what the model sees in each photo: tastes are linear in them.
         general: (N,) standardised general scores.
         photos: (n,) that may be posted.
         count: how many posts.
@@ -63,9 +62,7 @@ def simulated(points: Floats, general: Floats, photos: Indices, count: int, rng:
     """
     chosen = rng.choice(photos, min(count, len(photos)), replace=False)
     apart = points[chosen] - points[chosen].mean(axis=0)
-    _, sizes, axes = np.linalg.svd(apart, full_matrices=False)
-    line = rng.normal(size=min(_TASTE_DIRECTIONS, len(sizes)))
-    taste = apart @ axes[: len(line)].T @ line
+    taste = apart @ rng.normal(size=points.shape[1])
     taste *= _TASTE * rng.gamma(2.0, 0.5) / max(float(taste.std()), 1e-9)
     time = np.arange(len(chosen)) / len(chosen)
     logs = _SLOPE * rng.gamma(4.0, 0.25) * general[chosen] + taste + _NOISE * rng.normal(size=len(chosen))

@@ -11,6 +11,9 @@ from popscore.training.aggregation.photos import Projection, SeenPhotos, fit_pro
 from popscore.training.aggregation.train import Material, Recipe
 from popscore.training.taste.people import Floats, People
 
+TASTE_DIRECTIONS = 12
+"""Principal components of what the model sees, in which the simulator's tastes are linear."""
+
 
 def material_of(
     people: People, seen: SeenPhotos, general: Floats, photos: NDArray[np.intp], recipe: Recipe
@@ -31,6 +34,6 @@ def material_of(
         depth=None if seen.depth is None else torch.from_numpy(projection(seen.depth)),
         general=(general - people.reference_mean) / people.reference_std,
         likeness=cosines(embeddings),
-        points=projection.standardiser(embeddings),
+        points=np.asarray(projection(embeddings.astype(np.float16))[:, :TASTE_DIRECTIONS], np.float64),
     )
     return material, projection

@@ -39,10 +39,10 @@ class Recipe:
         seed: of everything that is drawn.
     """
 
-    epochs: int = 12
-    people: int = 12
+    epochs: int = 6
+    people: int = 6
     questions: int = 12
-    rate: float = 5e-4
+    rate: float = 1e-3
     decay: float = 1e-2
     simulated: float = 0.5
     directions: int = 128
@@ -58,7 +58,7 @@ class Material:
         depth: (N, 5, d); None where there are none.
         general: (N,) standardised general scores.
         likeness: (N, N) psi of any two.
-        points: (N, C) what the simulator draws tastes on.
+        points: (N, k) what the simulator draws tastes on.
     """
 
     maps: Tensor
