@@ -1,9 +1,11 @@
 """What a memory bank costs.
 
-    python tests/benchmarks/bank.py [--posts 5000] [--photos 48] [--rounds 15]
+    python tests/benchmarks/bank.py [--posts 5000] [--photos 48] [--rounds 15] [--whole]
 
 - Building: photos of 1440 x 1080 (the size of Instagram) and of 12 megapixels, photographs of scikit-image made larger,
   with grain, as JPEG of quality 90, each counted once; measured on few and counted up to `--posts`.
+- `--whole` does nothing but `bank add` with all `--posts`, as a person would: half way it is stopped with Ctrl-C, what
+  was kept is counted, and the command is given again. Wall clock and CPU time of both; 3 GB of photos on the disk.
 - A query, without and with pose and background, against one score of the same photo (read, decoded, scored), rounds
   interleaved, in CPU time. Photos of a person and of none: where nobody is, the outline and the background cost
   nothing. For one thread of sums, as in a gallery where photos run beside each other: OPENBLAS_NUM_THREADS=1
@@ -14,7 +16,12 @@
 import argparse
 import csv
 import io
+import os
+import resource
+import signal
+import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,7 +55,13 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=5000)
     parser.add_argument("--photos", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--no-people", action="store_true", help="with --whole: neither poses nor backgrounds")
     options = parser.parse_args()
+    if options.whole:
+        with tempfile.TemporaryDirectory() as temporary:
+            _whole(Path(temporary), options.posts, people=not options.no_people)
+        return
     scorer = popscore.load_scorer()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -82,6 +95,76 @@ def _build(folder: Path, name: str, size: tuple[int, int], photos: int, posts: i
             f"{posts * each_cpu_s / cpus / 60:.1f} min of CPU time on {cpus} CPUs; "
             f"{bank.stat().st_size / photos:.0f} bytes a post"
         )
+
+
+def _whole(folder: Path, posts: int, *, people: bool) -> None:
+    """The command with all posts, stopped half way and given again."""
+    photos, bank, table = folder / "photos", folder / "me.bank", folder / "posts.csv"
+    photos.mkdir()
+    originals = [_photo(_NAMES[number % 4], _SIZES["1440 x 1080"], number) for number in range(48)]
+    with table.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "image", "time", "likes", "caption"))
+        for number in range(posts):
+            # A comment of its own makes each file one that was not seen before.
+            photo, mark = originals[number % len(originals)], f"{number:08}".encode()
+            (photos / f"{number}.jpg").write_bytes(photo[:2] + b"\xff\xfe\x00\x0a" + mark + photo[2:])
+            rows.writerow((f"p{number}", f"{number}.jpg", 1_600_000_000 + 20_000 * number, 10 + number, "a caption"))
+    command = [
+        sys.executable,
+        "-m",
+        "popscore",
+        "bank",
+        "add",
+        str(table),
+        "--images",
+        str(photos),
+        "--bank",
+        str(bank),
+    ]
+    command += [] if people else ["--no-people"]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with (folder / "said").open("wb") as said:
+        # A command in the background has Ctrl-C ignored; one in a window has not.
+        running = subprocess.Popen(
+            command, stdout=said, stderr=said,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        while running.poll() is None and _kept(bank) < posts // 2:
+            time.sleep(1)
+        seen_s, asked_s = _kept(bank), time.perf_counter()
+        running.send_signal(signal.SIGINT)
+        status = running.wait()
+        stopped_s = time.perf_counter() - asked_s
+        kept = _kept(bank)
+        again = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
+    wall_s, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpus, who = usable_cpus(), "with people" if people else "without people"
+    print(
+        f"bank add, {posts} posts of 1440 x 1080, {who}, load {os.getloadavg()[1]:.1f} on {cpus} CPUs:"
+        f" {wall_s / 60:.1f} min of wall clock, {cpu_s / 60:.1f} min of CPU time, which is "
+        f"{cpu_s / cpus / 60:.1f} min on {cpus} CPUs; {bank.stat().st_size / posts:.0f} bytes a post"
+    )
+    print(
+        f"Ctrl-C at {seen_s} pictures: status {status} after {stopped_s:.1f} s, {kept} kept; given again: status "
+        f"{again}, {_kept(bank)} pictures"
+    )
+    print((folder / "said").read_text(encoding="utf-8", errors="replace")[-600:])
+
+
+def _kept(bank: Path) -> int:
+    """Pictures that the file has."""
+    if not bank.is_file():
+        return 0
+    try:
+        connection = sqlite3.connect(f"{bank.as_uri()}?mode=ro", uri=True)
+        try:
+            return int(connection.execute("SELECT count(*) FROM pictures").fetchone()[0])
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:  # the tables are not there yet, or it is being written to
+        return 0
 
 
 def _photo(name: str, size: tuple[int, int], seed: int) -> bytes:
