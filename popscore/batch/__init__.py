@@ -1,0 +1,1 @@
+"""Scores by the million: popscore on Ray Data."""
