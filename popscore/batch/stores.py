@@ -102,6 +102,7 @@ def s3(bucket: str) -> Any:
         region=region,
         connect_timeout=_CONNECT_S,
         request_timeout=_ANSWER_S,
+        allow_delayed_open=True,  # a small object is one request, not three
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),  # `asked` asks again
     )
 
