@@ -90,7 +90,7 @@ def _check_answers(address: str) -> None:
     said = f"The cluster at {shortened(address)} does not answer"
     if "://" in address:
         raise ClusterFailed(f"{said}: write HOST:PORT, or auto on a machine of the cluster.")
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603  Python itself, with an address
         [sys.executable, "-c", _ASK, address],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

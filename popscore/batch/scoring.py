@@ -267,7 +267,7 @@ def _as_file(photo: NamedPhoto) -> Iterator[tuple[Path, int]]:
     if not isinstance(photo.source, bytes):
         size = 0
         with contextlib.suppress(OSError, ValueError):  # told when it is read
-            size = os.stat(photo.location).st_size
+            size = photo.location.stat().st_size
         yield photo.location, size
         return
     if not hasattr(os, "memfd_create"):

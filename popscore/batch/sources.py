@@ -1,7 +1,7 @@
 """What a batch begins with: a folder, a prefix of a store, or Parquet with a column that leads to pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any

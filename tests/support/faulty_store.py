@@ -43,7 +43,7 @@ class Faults:
     seen: "Counter[str]" = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._random, self._lock = random.Random(self.seed), Lock()
+        self._random, self._lock = random.Random(self.seed), Lock()  # noqa: S311
 
     def happens(self, share: float, name: str) -> bool:
         with self._lock:
@@ -163,5 +163,3 @@ def fill(port: int, bucket: str, files: dict[str, Path | bytes]) -> None:
     client.create_bucket(Bucket=bucket)
     for key, content in files.items():
         client.put_object(Bucket=bucket, Key=key, Body=content if isinstance(content, bytes) else content.read_bytes())
-
-
