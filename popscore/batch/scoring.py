@@ -184,12 +184,13 @@ class Scoring:
         """A worker process that has loaded the model: what ends it before is no picture's fault."""
         if self._file is None:
             self._file = tasks.ScorerFile(_file_here(self._job, self._model), self._job.info)
+        if self._worker is not None and self._worker.is_alive:
+            return self._worker, self._file
         for _ in range(_STARTS):
-            if self._worker is not None and self._worker.is_alive:
-                return self._worker, self._file
-            self._worker = Worker(first=(tasks.make_scorer, (self._file,)))
+            worker = self._worker = Worker(first=(tasks.make_scorer, (self._file,)))
             with contextlib.suppress(WorkerEnded):
-                self._worker.do(tasks.nothing, (), seconds=60, silent_seconds=60, cancelled=None, on_progress=None)
+                worker.do(tasks.nothing, (), seconds=60, silent_seconds=60, cancelled=None, on_progress=None)
+                return worker, self._file
         raise ScoringFailed("A worker process ended each time while it loaded the model. Look how much memory is free.")
 
     def _tell(self, count: int) -> None:

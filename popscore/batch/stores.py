@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -186,7 +187,7 @@ def files_below(where: Place) -> Iterator[Any]:
     while waiting:
         folder = waiting.pop()
         selector = fs.FileSelector(folder, recursive=False)
-        found = asked(lambda chosen=selector: system.get_file_info(chosen), where.address)
+        found = asked(partial(system.get_file_info, selector), where.address)
         found.sort(key=lambda one: one.path, reverse=True)
         for info in reversed(found):
             if info.type == fs.FileType.File:
