@@ -85,7 +85,7 @@ def _init(**options: Any) -> None:
     for _ in range(_STARTS):
         try:
             ray.init(**options)
-        except Exception as error:  # noqa: BLE001, PERF203  Ray raises the base class
+        except Exception as error:  # noqa: BLE001  Ray raises the base class
             failed = error
             ray.shutdown()
         else:
