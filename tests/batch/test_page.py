@@ -1,4 +1,4 @@
-"""docs/batch.md keeps its promise: its commands run in their order, its files for clusters are what Ray and KubeRay want."""
+"""docs/batch.md keeps its promise: its commands run in their order, its cluster files are what Ray and KubeRay want."""
 
 import json
 import re
