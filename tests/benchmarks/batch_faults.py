@@ -3,10 +3,10 @@
     python tests/benchmarks/batch_faults.py killed --photos 600
     python tests/benchmarks/batch_faults.py store --photos 600 --rounds 2
 
-`killed`: kill -9 of an actor or of a worker process every 10 s, and of the driver three times, each time gone on with by --resume;
-then every row must be there once, with the score of the local pipeline. `store`: moto's server behind a proxy that answers 5 % of
-requests with 503, waits 200 ms before each answer, and cuts 1 % of objects in half; rounds are interleaved with a proxy
-that does nothing, and every readable row must have its score.
+`killed`: kill -9 of an actor or of a worker process every 10 s, and of the driver three times, each time gone on with by
+--resume; then every row must be there once, with the score of the local pipeline. `store`: moto's server behind a proxy
+that answers 5 % of requests with 503, waits 200 ms before each answer, and cuts 1 % of objects in half; rounds are
+interleaved with a proxy that does nothing, and every readable row must have its score.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-import batches
-import faulty_store
-from batch_rate import make_photos
+import batches  # noqa: E402
+import faulty_store  # noqa: E402
+from batch_rate import make_photos  # noqa: E402
 
-import popscore
+import popscore  # noqa: E402
 
 
 def killed(options: argparse.Namespace, home: Path) -> None:
@@ -62,7 +62,8 @@ def killed(options: argparse.Namespace, home: Path) -> None:
     wanted = {one.file: one.score for one in popscore.load_scorer().score_many(ids, workers=2)}
     apart = max(abs(found[one] - wanted[one]) for one in ids)
     print(
-        f"{len(found)} of {len(ids)} rows, each once; scores differ by {apart:.1e} at most; kills: {len(kills)}, drivers: 3"
+        f"{len(found)} of {len(ids)} rows, each once; scores differ by {apart:.1e} at most; "
+        f"kills: {len(kills)}, drivers: 3"
     )
 
 

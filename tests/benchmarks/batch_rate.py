@@ -1,9 +1,9 @@
 """How fast a batch is against the local pipeline, and how its memory grows with the number of photos.
 
-Rounds are interleaved: in each the same photos go through `Scorer.score_many` with as many threads as the batch has workers,
-in a process of its own, and through `popscore batch`; which goes first changes. Rates are of the scoring alone; the start
-of the batch is printed beside them. In each round the resident memory of the batch's driver and of its largest actor and worker
-process is looked at every half second.
+Rounds are interleaved: in each the same photos go through `Scorer.score_many` with as many threads as the batch has
+workers, in a process of its own, and through `popscore batch`; which goes first changes. Rates are of the scoring alone;
+the start of the batch is printed beside them. The resident memory of the batch's driver and of its largest actor and
+worker process is looked at every half second.
 
 Run from the root of the checkout, where tests/requirements-batch.txt is installed:
 
@@ -25,10 +25,10 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support"), str(Path(__file__).parents[2])]
 
-import batches
-from commands import environment
-from PIL import Image
-from skimage import data
+import batches  # noqa: E402
+from commands import environment  # noqa: E402
+from PIL import Image  # noqa: E402
+from skimage import data  # noqa: E402
 
 _LOCAL = (
     "import sys, time, popscore; scorer = popscore.load_scorer(); scorer.score(sys.argv[3]); began = time.monotonic()\n"
