@@ -182,12 +182,11 @@ def table(
 
 
 def _parquet_files(where: stores.Place, system: Any) -> list[str]:
-    if where.path.lower().endswith(PARQUET_SUFFIXES):
-        info = stores.asked(lambda: system.get_file_info(where.path), where.address)
-        if info.type == fs.FileType.File:
-            return [where.path]
-        if info.type == fs.FileType.NotFound:
-            raise BatchRefused(f"{where.short} could not be read: there is no such file. Check the path.")
+    info = stores.asked(lambda: system.get_file_info(where.path), where.address, tries=where.tries)
+    if info.type == fs.FileType.File:
+        return [where.path]
+    if info.type == fs.FileType.NotFound and where.is_local:
+        raise BatchRefused(f"{where.short} could not be read: there is no such file. Check the path.")
     try:
         files = [one.path for one in stores.files_below(where) if one.path.lower().endswith(PARQUET_SUFFIXES)]
     except FileNotFoundError:

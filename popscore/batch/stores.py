@@ -29,7 +29,7 @@ from popscore.settings import BYTES_PER_MB
 S3 = "s3://"
 # Asked up to 8 times, after .2 s, .4 s, … and 12.8 s at most, each less by chance up to a half: 25 s in all. A store
 # that throttles wants fewer requests, and workers that wait for the same time would come back all at once.
-_TRIES, _FIRST_WAIT_S = 8, 0.2
+TRIES, _FIRST_WAIT_S = 8, 0.2
 _CONNECT_S, _ANSWER_S = 5.0, 20.0
 # Words of pyarrow's errors that say that the answer will be the same the next time.
 _FOR_EVER = ("NO_SUCH", "NoSuch", "ACCESS_DENIED", "AccessDenied", "INVALID_ACCESS_KEY", "SIGNATURE", "HTTP Status 40")
@@ -57,6 +57,11 @@ class Place:
     def short(self) -> str:
         """What to call it in messages."""
         return shortened(self.address)
+
+    @property
+    def tries(self) -> int:
+        """How often it is asked: a disk once, a store as often as may help."""
+        return 1 if self.is_local else TRIES
 
     def file_system(self) -> Any:
         """Where it lies; made anew in each process, from its environment."""
@@ -108,7 +113,7 @@ def s3(bucket: str) -> Any:
     )
 
 
-def asked(ask: Callable[[], Given], address: str, *, tries: int = _TRIES) -> Given:
+def asked(ask: Callable[[], Given], address: str, *, tries: int = TRIES) -> Given:
     """What a store answers, asked again while the answer may still change.
 
     Raises:
@@ -187,7 +192,7 @@ def files_below(where: Place) -> Iterator[Any]:
     while waiting:
         folder = waiting.pop()
         selector = fs.FileSelector(folder, recursive=False)
-        found = asked(partial(system.get_file_info, selector), where.address)
+        found = asked(partial(system.get_file_info, selector), where.address, tries=where.tries)
         found.sort(key=lambda one: one.path, reverse=True)
         for info in reversed(found):
             if info.type == fs.FileType.File:
@@ -256,7 +261,7 @@ def read_small(where: Place, name: str) -> bytes | None:
             return bytes(file.read())
 
     try:
-        return asked(read, f"{where.address}/{name}", tries=1 if where.is_local else _TRIES)
+        return asked(read, f"{where.address}/{name}", tries=where.tries)
     except FileNotFoundError:
         return None
     except StoreFailed:
@@ -269,7 +274,7 @@ def delete(where: Place, name: str) -> None:
     """Delete a file of a destination, if it is there."""
     system = where.file_system()
     with contextlib.suppress(FileNotFoundError):
-        asked(lambda: system.delete_file(where.inside(name)), f"{where.address}/{name}")
+        asked(lambda: system.delete_file(where.inside(name)), f"{where.address}/{name}", tries=where.tries)
 
 
 def make(where: Place) -> None:

@@ -3,10 +3,14 @@
 import argparse
 import contextlib
 import sys
+import time
 
 from popscore.cli.answers import announce, json_text, rows_text
 from popscore.cli.arguments import Commands, add_json, whole_number
 from popscore.cli.terminal import ALL_WELL, NOTHING_DONE, SOME_FAILED, Progress, complain, write
+
+# Where no person looks, as in the logs of a cluster, so often a line.
+_TELL_EACH_S = 60.0
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
@@ -53,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             keep=options.keep,
             workers=options.workers,
             address=options.address,
-            on_progress=progress.update,
+            on_progress=progress.update if sys.stderr is not None and sys.stderr.isatty() else _Lines(),
         )
     announce(summary.model)
     if options.json:
@@ -85,3 +89,21 @@ def run(options: argparse.Namespace) -> int:
     if summary.written and summary.failed == summary.written == summary.rows:
         return NOTHING_DONE
     return SOME_FAILED if summary.failed else ALL_WELL
+
+
+class _Lines:
+    """Tells how far the work is, how fast, and how long it still takes, in a line each minute."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self._told_s = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now_s = time.monotonic()
+        if self._first is None:
+            self._first, self._told_s = (now_s, done), now_s
+        if now_s - self._told_s < _TELL_EACH_S or done == self._first[1]:
+            return
+        self._told_s = now_s
+        rate = (done - self._first[1]) / (now_s - self._first[0])
+        complain(f"{done:,} of {total:,} photos, {rate:.1f} a second, {(total - done) / rate / 60:,.0f} minutes left")

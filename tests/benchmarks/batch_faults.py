@@ -3,7 +3,7 @@
     python tests/benchmarks/batch_faults.py killed --photos 600
     python tests/benchmarks/batch_faults.py store --photos 600 --rounds 2
 
-`killed`: kill -9 of an actor or of a worker process every 10 s, and of the driver three times, each time gone on with by
+`killed`: kill -9 of an actor or of a worker process every 10 s, and of the driver three times, gone on with by
 --resume; then every row must be there once, with the score of the local pipeline. `store`: moto's server behind a proxy
 that answers 5 % of requests with 503, waits 200 ms before each answer, and cuts 1 % of objects in half; rounds are
 interleaved with a proxy that does nothing, and every readable row must have its score.

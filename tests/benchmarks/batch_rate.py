@@ -1,7 +1,7 @@
 """How fast a batch is against the local pipeline, and how its memory grows with the number of photos.
 
 Rounds are interleaved: in each the same photos go through `Scorer.score_many` with as many threads as the batch has
-workers, in a process of its own, and through `popscore batch`; which goes first changes. Rates are of the scoring alone;
+workers, in a process of its own, and through `popscore batch`; which goes first changes. Rates are of scoring alone;
 the start of the batch is printed beside them. The resident memory of the batch's driver and of its largest actor and
 worker process is looked at every half second.
 
