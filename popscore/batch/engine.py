@@ -25,8 +25,9 @@ from popscore.foreign_text import shortened
 _STORE_BYTES = 256 * 2**20
 _ANSWER_S, _START_S = 10.0, 60.0
 _STARTS = 2
-# Of a CPU, for what only waits: reading addresses, writing files, counting.
-_LITTLE = 0.01
+# Of a CPU, for what mostly waits: reading addresses, writing files. Ray gives each task a process, of 100 MB, so of these
+# there are few at one time: one for so many actors, and two at least.
+_LITTLE, _ACTORS_FOR_ONE = 0.25, 8
 # Rows of a block whose pictures are in it: some 64 MB.
 _ROWS_WITH_BYTES = 128
 _LOOK_EACH_S = 0.5
@@ -70,7 +71,8 @@ def start(address: str | None, workers: int | None) -> int:
     else:
         _check_answers(address)
         _init(address=address, **quiet)
-        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        count = workers or max(1, min(cpus - 1, cpus * 31 // 32))  # the rest is for reading addresses and writing files
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -171,7 +173,11 @@ def run(
     )
     try:
         with _Watching(tally, source.left, on_progress):
-            scored.write_datasink(sink, ray_remote_args={"num_cpus": _LITTLE, "max_retries": -1})
+            scored.write_datasink(
+                sink,
+                concurrency=_few(workers),
+                ray_remote_args={"num_cpus": _LITTLE, "max_retries": -1, "scheduling_strategy": "SPREAD"},
+            )
     except Exception as error:  # whatever Ray wraps around what went wrong in a worker
         raise _own(error) from error
     return sink.written
@@ -195,12 +201,22 @@ def _rows(source: Source, begun: Begun, workers: int) -> Any:
         return made.filter(pa.array(~tables.are_in(tables.hashes(ids.to_pylist()), ray.get(done))))
 
     size = _ROWS_WITH_BYTES if source.is_bytes else rows_per_block(source.left, workers)
-    little = {"num_cpus": _LITTLE}
+    few = _few(workers)
     found = ray.data.read_parquet(
-        list(source.files), filesystem=source.system, columns=columns, ray_remote_args=little, file_extensions=None
+        list(source.files),
+        filesystem=source.system,
+        columns=columns,
+        num_cpus=_LITTLE,
+        concurrency=few,
+        file_extensions=None,
     )
-    found = found.map_batches(prepared, batch_size=None, batch_format="pyarrow", **little)
+    found = found.map_batches(prepared, batch_size=None, batch_format="pyarrow", num_cpus=_LITTLE, concurrency=few)
     return found.repartition(target_num_rows_per_block=size)
+
+
+def _few(workers: int) -> int:
+    """Tasks of those that mostly wait, at one time."""
+    return max(2, workers // _ACTORS_FOR_ONE)
 
 
 def _own(error: Exception) -> PopscoreError:
