@@ -25,8 +25,8 @@ from popscore.foreign_text import shortened
 _STORE_BYTES = 256 * 2**20
 _ANSWER_S, _START_S = 10.0, 60.0
 _STARTS = 2
-# Of a CPU, for what mostly waits: reading addresses, writing files. Ray gives each task a process, of 100 MB, so of these
-# there are few at one time: one for so many actors, and two at least.
+# Of a CPU, for what mostly waits: reading addresses, writing files. Ray gives each task a process, of 100 MB, so
+# there are few of these at one time: one for so many actors, and two at least.
 _LITTLE, _ACTORS_FOR_ONE = 0.25, 8
 # Rows of a block whose pictures are in it: some 64 MB.
 _ROWS_WITH_BYTES = 128
