@@ -24,7 +24,7 @@ from popscore.foreign_text import shortened
 # Between actors lie addresses and numbers; pictures only where they come as bytes out of Parquet.
 _STORE_BYTES = 256 * 2**20
 _ANSWER_S, _START_S = 10.0, 60.0
-_STARTS = 2
+_STARTS = 3
 # Of a CPU, for what mostly waits: reading addresses, writing files. Ray gives each task a process, of 100 MB, so
 # there are few of these at one time: one for so many actors, and two at least.
 _LITTLE, _ACTORS_FOR_ONE = 0.25, 8
@@ -83,7 +83,7 @@ def start(address: str | None, workers: int | None) -> int:
 
 
 def _init(**options: Any) -> None:
-    """Start Ray, twice if need be: on a machine that is busy with other things it gives up too early."""
+    """Start Ray, again if need be: on a busy machine it gives up too early."""
     for _ in range(_STARTS):
         try:
             ray.init(**options)
