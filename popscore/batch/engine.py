@@ -1,10 +1,13 @@
 """The batch on Ray Data: read, score in actors, write. Nothing is distributed here that Ray does not distribute."""
 
+import contextlib
 import logging
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -67,7 +70,8 @@ def start(address: str | None, workers: int | None) -> int:
         count = workers or usable_cpus()
         # One more than actors, so that what takes a little of a CPU does not wait for an actor to end.
         here = {"num_cpus": count + 1, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-        _init(address="local", **here, **quiet)
+        with _popscore_found():
+            _init(address="local", **here, **quiet)
     else:
         _check_answers(address)
         _init(address=address, **quiet)
@@ -80,6 +84,20 @@ def start(address: str | None, workers: int | None) -> int:
     for name in ("ray", "ray.data"):  # errors are told once, by popscore
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return count
+
+
+@contextlib.contextmanager
+def _popscore_found() -> Iterator[None]:
+    """Let the processes that start inside import popscore, from a checkout too."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), before)))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _init(**options: Any) -> None:
