@@ -32,6 +32,8 @@ from popscore.scoring.scorer import Candidate, ScoreCache, Scorer, load_scorer
 from popscore.settings import Settings
 
 if TYPE_CHECKING:
+    from popscore.batch.door import batch
+    from popscore.batch.summary import BatchSummary
     from popscore.insight.card import Card, share_card
     from popscore.insight.crops import Crop, Crops, best_crops
     from popscore.insight.edits import Edit
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchSummary",
     "Candidate",
     "Card",
     "Comparison",
@@ -87,6 +90,7 @@ __all__ = [
     "VideoRanking",
     "VideoTooLarge",
     "WhatIf",
+    "batch",
     "best_crops",
     "compare_images",
     "explain",
@@ -109,6 +113,7 @@ __all__ = [
 
 # Imported when first asked for: PyAV alone costs 60 ms of a cold start.
 _HOMES = {
+    "popscore.batch.summary": ("BatchSummary",),
     "popscore.insight.card": ("Card", "share_card"),
     "popscore.insight.crops": ("Crop", "Crops", "best_crops"),
     "popscore.insight.edits": ("Edit",),
@@ -125,6 +130,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Names that few need."""
+    if name == "batch":
+        return import_module("popscore.batch")  # a room that can be called, see there
     home = next((module for module, names in _HOMES.items() if name in names), None)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,7 +19,8 @@ HOMES = {
     "huggingface_hub": "popscore/models/hub",
     "onnxruntime": "popscore/models",
     "av": "popscore/video/decoding",
-    "pyarrow": "popscore/posts",
+    "pyarrow": "popscore/posts popscore/batch",
+    "ray": "popscore/batch",
     "rustworkx": "popscore/posts",
     "sqlite3": "popscore/files popscore/scoring popscore/study popscore/personal",
 }

@@ -15,6 +15,7 @@ import popscore
 from popscore.cli import (
     app,
     bank,
+    batch,
     cache,
     card,
     compare,
@@ -56,6 +57,7 @@ _COMMANDS = (
     evaluate,
     study,
     bank,
+    batch,
     train,
     train_selfie,
     convert,

@@ -115,7 +115,7 @@ class Readers:
             UnreadableImage: also where the worker gave up, or was told to.
             PopscoreError: what the task raised, or too many wait already.
         """
-        with _told(photo.short_name, UnreadableImage):
+        with told(photo.short_name, UnreadableImage):
             return self.looks.call(
                 task,
                 (scorer.file, scorer.limits, photo.location, photo.name, *arguments),
@@ -142,7 +142,7 @@ class Readers:
             UnreadableVideo: also where the worker gave up, or was told to.
             PopscoreError: as `rank_video`.
         """
-        with _told(video.name, UnreadableVideo):
+        with told(video.name, UnreadableVideo):
             return self.videos.call(
                 tasks.rank_frames,
                 (scorer.file, video, side),
@@ -161,7 +161,7 @@ class Readers:
             UnreadableVideo: also where the worker gave up.
             PopscoreError: as `frame_images`, or too many wait already.
         """
-        with _told(video.short_name, UnreadableVideo):
+        with told(video.short_name, UnreadableVideo):
             return self.frames.call(
                 tasks.show_frame, (video.location, index, side, limits), seconds=FRAME_SECONDS, cancelled=cancelled
             )
@@ -175,7 +175,7 @@ class Readers:
             UnreadableVideo: also where the worker gave up.
             PopscoreError: as `save_frame`, or too many wait already.
         """
-        with _told(video.short_name, UnreadableVideo):
+        with told(video.short_name, UnreadableVideo):
             return self.frames.call(
                 tasks.write_frame,
                 (video.location, video.name, index, folder, limits),
@@ -216,7 +216,7 @@ class IsolatedScorer(Scorer):
 
     def content_with(self, photo: NamedPhoto, look: Look[Read], *, hurry: bool = False) -> tuple[Content, Read]:
         """As `content`, and something else that a worker finds out with it, see `Scorer.content_with`."""
-        with _told(photo.short_name, UnreadableImage):
+        with told(photo.short_name, UnreadableImage):
             return self._readers.read(
                 self.limits,
                 lambda pool, allowed: pool.call(
@@ -241,7 +241,7 @@ class IsolatedScorer(Scorer):
         """
         if named_ones:
             raise TypeError("arguments of a look have no names")
-        with _told(photo.short_name, UnreadableImage):
+        with told(photo.short_name, UnreadableImage):
             found: Read = self._readers.read(
                 self.limits,
                 lambda pool, allowed: pool.call(
@@ -253,7 +253,7 @@ class IsolatedScorer(Scorer):
             return found
 
     def _read(self, photo: NamedPhoto, *, hurry: bool) -> Content:
-        with _told(photo.short_name, UnreadableImage):
+        with told(photo.short_name, UnreadableImage):
             return self._readers.read(
                 self.limits,
                 lambda pool, allowed: pool.call(
@@ -266,8 +266,13 @@ class IsolatedScorer(Scorer):
 
 
 @contextmanager
-def _told(name: str, kind: type[PopscoreError]) -> Iterator[None]:
-    """A worker that gave up is an error of the file that it was reading."""
+def told(name: str, kind: type[PopscoreError]) -> Iterator[None]:
+    """Tell a worker that gave up as an error of the file that it was reading.
+
+    Args:
+        name: of the file, in messages.
+        kind: of the error.
+    """
     try:
         yield
     except TookTooLong:
