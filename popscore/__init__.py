@@ -34,6 +34,7 @@ from popscore.settings import Settings
 if TYPE_CHECKING:
     from popscore.batch.door import batch
     from popscore.batch.summary import BatchSummary
+    from popscore.batch.top import Top, TopRow, batch_top
     from popscore.insight.card import Card, share_card
     from popscore.insight.crops import Crop, Crops, best_crops
     from popscore.insight.edits import Edit
@@ -84,6 +85,8 @@ __all__ = [
     "SeenFace",
     "SelfieScore",
     "Settings",
+    "Top",
+    "TopRow",
     "UnreadableImage",
     "UnreadableVideo",
     "VideoLimits",
@@ -91,6 +94,7 @@ __all__ = [
     "VideoTooLarge",
     "WhatIf",
     "batch",
+    "batch_top",
     "best_crops",
     "compare_images",
     "explain",
@@ -114,6 +118,7 @@ __all__ = [
 # Imported when first asked for: PyAV alone costs 60 ms of a cold start.
 _HOMES = {
     "popscore.batch.summary": ("BatchSummary",),
+    "popscore.batch.top": ("Top", "TopRow", "batch_top"),
     "popscore.insight.card": ("Card", "share_card"),
     "popscore.insight.crops": ("Crop", "Crops", "best_crops"),
     "popscore.insight.edits": ("Edit",),
