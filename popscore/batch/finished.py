@@ -10,13 +10,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from popscore.batch import schema
 from popscore.batch.needs import INSTALL, BatchMissing, BatchRefused
+from popscore.errors import PopscoreError
 from popscore.foreign_text import shortened
 from popscore.models.spec import Json
 
@@ -54,7 +55,6 @@ class Finished:
     types: dict[str, str]
     model: Json
     noise: float | None = None
-    failures: list[str] = field(default_factory=list)
 
     def ask(self, query: str, values: Sequence[object] = ()) -> Any:
         """The connection, after a question; rows come by `fetchall` and `fetchmany`."""
@@ -98,6 +98,7 @@ def opened(destination: str) -> Iterator[Finished]:
     """
     check_installed()
     import duckdb
+    import pyarrow
 
     from popscore.batch import stores
 
@@ -118,12 +119,12 @@ def opened(destination: str) -> Iterator[Finished]:
         }
     )
     try:
-        types = _types(where, names[0])
+        columns, types = _columns(where, names[0])
         _view(connection, where, names)
-        yield Finished(
-            name=where.short, connection=connection, columns=list(types), types=types, model=model, noise=noise
-        )
-    except (duckdb.Error, OSError) as error:
+        yield Finished(name=where.short, connection=connection, columns=columns, types=types, model=model, noise=noise)
+    except PopscoreError:
+        raise
+    except (duckdb.Error, pyarrow.ArrowException, OSError) as error:
         raise _why(where, names, error) from None
     finally:
         connection.close()
@@ -132,22 +133,24 @@ def opened(destination: str) -> Iterator[Finished]:
 
 def _data_files(where: Any) -> list[str]:
     """Paths of the Parquet files."""
+    from pyarrow import fs
+
     from popscore.batch import stores
 
     system = where.file_system()
     if where.is_local and not Path(where.path).is_dir():
         raise BatchRefused(f"There is no folder {where.short}. Name the destination of a batch.")
-    selector = stores.fs.FileSelector(where.path, recursive=False, allow_not_found=True)
+    selector = fs.FileSelector(where.path, recursive=False, allow_not_found=True)
     try:
-        found = stores.asked(lambda: system.get_file_info(selector), where.address, tries=1 if where.is_local else 8)
+        found = stores.asked(
+            lambda: system.get_file_info(selector), where.address, tries=1 if where.is_local else _STORE_TRIES
+        )
     except FileNotFoundError:
         found = []
     names = [
         one.path
         for one in found
-        if one.type == stores.fs.FileType.File
-        and one.base_name.endswith(schema.DATA_SUFFIX)
-        and one.base_name[0] not in "._"
+        if one.type == fs.FileType.File and one.base_name.endswith(schema.DATA_SUFFIX) and one.base_name[0] not in "._"
     ]
     if not names:
         raise BatchRefused(f"{where.short} holds no Parquet files. Name the destination of a batch.")
@@ -166,7 +169,7 @@ def _model(where: Any) -> tuple[Json, float | None]:
 
     unknown: Json = dict.fromkeys(("name", "kind", "source", "revision", "sha256", "notice"))
     try:
-        content = stores.asked(read, f"{where.address}/{schema.META_FILE}", tries=1 if where.is_local else 8)
+        content = stores.asked(read, f"{where.address}/{schema.META_FILE}", tries=1 if where.is_local else _STORE_TRIES)
     except FileNotFoundError:
         notice = f"{where.short} has no {schema.META_FILE}: nothing but the hash of the model is known."
         return {**unknown, "notice": notice}, None
@@ -190,8 +193,8 @@ def _word(value: object) -> str | None:
     return value[:_MAX_WORD] if isinstance(value, str) else None
 
 
-def _types(where: Any, path: str) -> dict[str, str]:
-    """Column to type, of one file."""
+def _columns(where: Any, path: str) -> tuple[list[str], dict[str, str]]:
+    """Columns of one file, in order, and their types."""
     from pyarrow import parquet
 
     with where.file_system().open_input_file(path) as file:
@@ -206,7 +209,7 @@ def _types(where: Any, path: str) -> dict[str, str]:
         )
     if types[schema.SCORE] not in ("double", "float"):
         raise BatchRefused(f"{where.short} has scores that are no numbers, but {shortened(types[schema.SCORE])}.")
-    return types
+    return list(found.names), types
 
 
 def _view(connection: Any, where: Any, names: Sequence[str]) -> None:

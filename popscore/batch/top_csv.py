@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from popscore.batch.top import Top
+from popscore.batch.top_rows import Top
 from popscore.files.atomic import replacing
 from popscore.foreign_text import cell
 

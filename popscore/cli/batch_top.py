@@ -12,7 +12,7 @@ from popscore.errors import ExportFailed
 from popscore.foreign_text import printable
 
 if TYPE_CHECKING:
-    from popscore.batch.top import Top
+    from popscore.batch.top_rows import Top
 
 
 def add(commands: Commands) -> argparse.ArgumentParser:
