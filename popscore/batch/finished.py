@@ -140,7 +140,7 @@ def _data_files(where: Any) -> list[str]:
     system = where.file_system()
     if where.is_local and not Path(where.path).is_dir():
         raise BatchRefused(f"There is no folder {where.short}. Name the destination of a batch.")
-    selector = fs.FileSelector(where.path, recursive=False, allow_not_found=True)
+    selector = fs.FileSelector(where.path, recursive=False)
     try:
         found = stores.asked(
             lambda: system.get_file_info(selector), where.address, tries=1 if where.is_local else _STORE_TRIES

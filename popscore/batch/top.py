@@ -80,7 +80,8 @@ class _Asked:
         columns.append(f"{mine if self._folds else 'NULL'} AS signature")
         columns.append(f"{self._group_column()} AS g")
         # The names of columns are quoted by `Finished.column`; they cannot be parameters.
-        found.ask(f"CREATE TEMP VIEW scored AS SELECT {', '.join(columns)} FROM found WHERE isfinite(c1)")  # noqa: S608
+        usable = f"isfinite({found.column(schema.SCORE)})"
+        found.ask(f"CREATE TEMP VIEW scored AS SELECT {', '.join(columns)} FROM found WHERE {usable}")  # noqa: S608
 
     def _group_column(self) -> str:
         if self._per is None:

@@ -138,7 +138,7 @@ class ShortList:
         """
         start = 0
         while start < len(rows) and not self.full:
-            part = rows[start : start + max(TAKEN, len(self.entries))]
+            part = rows[start : start + max(TAKEN, len(self.entries))] if founders is None else rows
             start += len(part)
             known = [entry for entry in self.entries if entry.row[-1] is not None] if self.folds else []
             # Entries: those that are there, then those that this part makes, by its places.
