@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import fs, parquet
 
 from popscore.batch import schema, stores, tables
 from popscore.batch.needs import BatchRefused
@@ -204,7 +204,7 @@ def _names(where: stores.Place) -> list[str]:
     if where.is_local:
         return sorted(path.name for path in Path(where.path).iterdir())
     system = where.file_system()
-    selector = stores.fs.FileSelector(where.path, recursive=False, allow_not_found=True)
+    selector = fs.FileSelector(where.path, recursive=False, allow_not_found=True)
     return sorted(one.base_name for one in stores.asked(lambda: system.get_file_info(selector), where.address))
 
 

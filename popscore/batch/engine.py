@@ -24,6 +24,7 @@ from popscore.foreign_text import shortened
 # Between actors lie addresses and numbers; pictures only where they come as bytes out of Parquet.
 _STORE_BYTES = 256 * 2**20
 _ANSWER_S, _START_S = 10.0, 60.0
+_STARTS = 2
 # Of a CPU, for what only waits: reading addresses, writing files, counting.
 _LITTLE = 0.01
 # Rows of a block whose pictures are in it: some 64 MB.
@@ -64,12 +65,11 @@ def start(address: str | None, workers: int | None) -> int:
     if address is None:
         count = workers or usable_cpus()
         # One more than actors, so that what takes a little of a CPU does not wait for an actor to end.
-        ray.init(
-            address="local", num_cpus=count + 1, object_store_memory=_STORE_BYTES, include_dashboard=False, **quiet
-        )
+        here = {"num_cpus": count + 1, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
+        _init(address="local", **here, **quiet)
     else:
         _check_answers(address)
-        ray.init(address=address, **quiet)
+        _init(address=address, **quiet)
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)
     context = DataContext.get_current()
     context.enable_progress_bars = False
@@ -78,6 +78,21 @@ def start(address: str | None, workers: int | None) -> int:
     for name in ("ray", "ray.data"):  # errors are told once, by popscore
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return count
+
+
+def _init(**options: Any) -> None:
+    """Start Ray, twice if need be: on a machine that is busy with other things it gives up too early."""
+    for _ in range(_STARTS):
+        try:
+            ray.init(**options)
+        except Exception as error:  # noqa: BLE001, PERF203  Ray raises the base class
+            failed = error
+            ray.shutdown()
+        else:
+            return
+    raise ClusterFailed(
+        f"Ray could not be started ({type(failed).__name__}). Look whether memory and disk are free, and try again."
+    ) from failed
 
 
 def stop() -> None:
@@ -90,7 +105,7 @@ def _check_answers(address: str) -> None:
     said = f"The cluster at {shortened(address)} does not answer"
     if "://" in address:
         raise ClusterFailed(f"{said}: write HOST:PORT, or auto on a machine of the cluster.")
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603  Python itself, with an address
         [sys.executable, "-c", _ASK, address],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

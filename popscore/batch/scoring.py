@@ -24,7 +24,7 @@ import pyarrow as pa
 from popscore.batch import schema, stores, tables
 from popscore.batch.looking import Seen, Wanted, look, told
 from popscore.batch.needs import StoreFailed
-from popscore.errors import PopscoreError, UnreadableImage
+from popscore.errors import PopscoreError, ScoringFailed, UnreadableImage
 from popscore.models.spec import ModelInfo
 from popscore.photos.sources import ImageLimits, NamedPhoto
 from popscore.results import scored_photo
@@ -36,6 +36,8 @@ _FETCHERS = 24
 # Where the store gives nothing any more, the run ends and can go on later, instead of filling the rows with errors.
 _FEW_ROWS, _MOST_FAILED = 8, 0.5
 _TELL_EACH_S = 0.5
+# A picture that ends a worker process so often is given up; so are worker processes that do not come up.
+_TRIES, _STARTS = 3, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,33 +155,43 @@ class Scoring:
     def _looked(self, photo: NamedPhoto) -> tuple[Seen, int]:
         """What is found out about a picture, and its bytes."""
         with _as_file(photo) as (path, size):
-            try:
-                return self._with_worker(path, photo.name), size
-            except WorkerEnded:
-                pass  # by this picture, or by somebody who ended the process while it had this picture
-            except (TookTooLong, TaskFailed) as error:
-                return _given_up(photo, error), size
-            try:
-                return self._with_worker(path, photo.name), size
-            except (WorkerEnded, TookTooLong, TaskFailed) as error:
-                return _given_up(photo, error), size
+            ended: Exception = WorkerEnded()
+            for _ in range(_TRIES):
+                try:
+                    return self._with_worker(path, photo.name), size
+                except WorkerEnded as error:
+                    ended = error  # by this picture, or by somebody who ended the process while it had this picture
+                except (TookTooLong, TaskFailed) as error:
+                    ended = error
+                    break
+            return _given_up(photo, ended), size
 
     def _with_worker(self, path: Path, name: str) -> Seen:
         job = self._job
         with self._taking_turns:
-            if self._file is None:
-                self._file = tasks.ScorerFile(_file_here(job, self._model), job.info)
-            if self._worker is None or not self._worker.is_alive:
-                self._worker = Worker(first=(tasks.make_scorer, (self._file,)))
-            found: Seen = self._worker.do(
+            worker, file = self._ready()
+            found: Seen = worker.do(
                 look,
-                (self._file, job.limits, path, name, job.wanted),
+                (file, job.limits, path, name, job.wanted),
                 seconds=job.photo_seconds,
                 silent_seconds=job.photo_seconds,
                 cancelled=None,
                 on_progress=None,
             )
             return found
+
+    def _ready(self) -> tuple[Worker, tasks.ScorerFile]:
+        """A worker process that has loaded the model: what ends it before is no picture's fault."""
+        if self._file is None:
+            self._file = tasks.ScorerFile(_file_here(self._job, self._model), self._job.info)
+        if self._worker is not None and self._worker.is_alive:
+            return self._worker, self._file
+        for _ in range(_STARTS):
+            worker = self._worker = Worker(first=(tasks.make_scorer, (self._file,)))
+            with contextlib.suppress(WorkerEnded):
+                worker.do(tasks.nothing, (), seconds=60, silent_seconds=60, cancelled=None, on_progress=None)
+                return worker, self._file
+        raise ScoringFailed("A worker process ended each time while it loaded the model. Look how much memory is free.")
 
     def _tell(self, count: int) -> None:
         self._untold += count
@@ -267,7 +279,7 @@ def _as_file(photo: NamedPhoto) -> Iterator[tuple[Path, int]]:
     if not isinstance(photo.source, bytes):
         size = 0
         with contextlib.suppress(OSError, ValueError):  # told when it is read
-            size = os.stat(photo.location).st_size
+            size = photo.location.stat().st_size
         yield photo.location, size
         return
     if not hasattr(os, "memfd_create"):

@@ -1,7 +1,7 @@
 """What a batch begins with: a folder, a prefix of a store, or Parquet with a column that leads to pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import dataset as arrow_dataset
+from pyarrow import fs
 
 from popscore.batch import schema, stores, tables
 from popscore.batch.needs import BatchRefused
@@ -183,9 +184,9 @@ def table(
 def _parquet_files(where: stores.Place, system: Any) -> list[str]:
     if where.path.lower().endswith(PARQUET_SUFFIXES):
         info = stores.asked(lambda: system.get_file_info(where.path), where.address)
-        if info.type == stores.fs.FileType.File:
+        if info.type == fs.FileType.File:
             return [where.path]
-        if info.type == stores.fs.FileType.NotFound:
+        if info.type == fs.FileType.NotFound:
             raise BatchRefused(f"{where.short} could not be read: there is no such file. Check the path.")
     try:
         files = [one.path for one in stores.files_below(where) if one.path.lower().endswith(PARQUET_SUFFIXES)]

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -107,6 +108,7 @@ def s3(bucket: str, *, attempts: int = 1) -> Any:
         region=region,
         connect_timeout=_CONNECT_S,
         request_timeout=_ANSWER_S,
+        allow_delayed_open=True,  # a small object is one request, not three
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
     )
 
@@ -190,7 +192,7 @@ def files_below(where: Place) -> Iterator[Any]:
     while waiting:
         folder = waiting.pop()
         selector = fs.FileSelector(folder, recursive=False)
-        found = asked(lambda chosen=selector: system.get_file_info(chosen), where.address)
+        found = asked(partial(system.get_file_info, selector), where.address)
         found.sort(key=lambda one: one.path, reverse=True)
         for info in reversed(found):
             if info.type == fs.FileType.File:
