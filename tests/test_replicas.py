@@ -29,7 +29,9 @@ def test_two_processes_behind_one_address(tmp_path: Path, cat: Path) -> None:
     """Whoever keeps cookies stays with one process; without cookies the address decides; an end is survived."""
     with ExitStack() as stack:
         ending = [stack.enter_context(ExitStack()) for _ in range(2)]
-        urls = [one.enter_context(app_process(environment(tmp_path / str(n)))) for n, one in enumerate(ending)]
+        urls = [
+            one.enter_context(app_process(environment(tmp_path / str(n)), wait_s=240)) for n, one in enumerate(ending)
+        ]
         url = stack.enter_context(one_address(tmp_path / "nginx", urls))
         visitors: list[Visitor] = []
         for _ in range(40):  # chance gives the places

@@ -57,7 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        urls = [stack.enter_context(app_process(environment(home / str(number)))) for number in range(3)]
+        urls = [stack.enter_context(app_process(environment(home / str(number)), wait_s=240)) for number in range(3)]
         sides = {
             "one process": stack.enter_context(one_address(home / "one", urls[:1])),
             "two processes": stack.enter_context(one_address(home / "two", urls[1:])),
