@@ -57,4 +57,5 @@ def test_two_processes_behind_one_address(tmp_path: Path, cat: Path) -> None:
         for visitor in visitors:
             visitor.places.clear()
             assert visitor.score(cat)["score"] in scores
-            assert visitor.places == {urls[1].removeprefix("http://")}
+            # Where nginx tried one in vain, it names both.
+            assert all(place.endswith(urls[1].removeprefix("http://")) for place in visitor.places)

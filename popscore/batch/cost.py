@@ -15,6 +15,7 @@ from popscore.errors import InvalidSetting
 from popscore.models.spec import Json
 
 _LIST_KEYS = 1_000  # that an S3-compatible store gives at one time
+_GETS = 2  # of a picture: how large it is, and its bytes
 _MOST = 10**12
 
 
@@ -71,7 +72,7 @@ class Cost:
         hours: wall time, the start in it.
         paid_cpu_hours: workers times hours.
         read_bytes, written_bytes: of pictures, and of Parquet.
-        gets: requests that read a picture.
+        gets: requests that read pictures, two for each.
         puts: requests that list pictures, or write a file.
         read_bytes_per_s: that all workers read together.
         bound: `start`, `pictures` or `driver`: what most of the time goes to.
@@ -158,7 +159,7 @@ def predict(
         paid_cpu_hours=workers * wall_s / 3600,
         read_bytes=pictures * bytes_each,
         written_bytes=pictures * rates.row_bytes,
-        gets=pictures if store else 0,
+        gets=_GETS * pictures if store else 0,
         puts=math.ceil(pictures / _LIST_KEYS) + blocks + 1 if store else 0,
         read_bytes_per_s=pictures * bytes_each / (wall_s - rates.start_s),
         bound=max(parts, key=lambda name: parts[name]),

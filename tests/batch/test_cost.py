@@ -17,10 +17,10 @@ def test_what_can_be_counted_by_hand() -> None:
     picture_s = 0.002 + 0.003 + 0.02
     assert found.cpu_hours == pytest.approx(1e6 * picture_s / 3600)
     assert found.hours == pytest.approx((6 + 1e6 * picture_s / 100 + 156 * picture_s) / 3600)
-    assert (found.gets, found.puts, found.bound) == (1_000_000, 1000 + math.ceil(1e6 / 312) + 1, "pictures")
+    assert (found.gets, found.puts, found.bound) == (2_000_000, 1000 + math.ceil(1e6 / 312) + 1, "pictures")
     assert (found.read_bytes, found.written_bytes) == (250e9, 100e6)
     prices = Prices(cpu_hour=0.04, get_1000=0.0004, put_1000=0.005, gb_month=0.02, gb_out=0.09)
-    by_hand = found.paid_cpu_hours * 0.04 + 0.4 + found.puts / 1000 * 0.005 + 250 * 0.09 + 0.1 * 0.02
+    by_hand = found.paid_cpu_hours * 0.04 + 0.8 + found.puts / 1000 * 0.005 + 250 * 0.09 + 0.1 * 0.02
     assert found.money(prices) == pytest.approx(by_hand) and found.money(Prices()) == 0
     assert list(found.to_json())[:4] == ["pictures", "workers", "cpu_hours", "hours"]
 

@@ -39,7 +39,8 @@ class Engine:
         life_s: mean time until a worker dies; machines that may be taken away live some hours.
         restart_s: until a worker that died scores again.
         start_s: until the first worker scores; the others follow within the same time.
-        gets_per_s: pictures a second that the store gives in all. 5,500 is what Amazon says of one prefix of S3.
+        gets_per_s: requests a second that the store answers in all; a picture takes two. 5,500 is the least that Amazon
+            promises for one prefix of S3 (its guide, "Request rate and performance guidelines").
         rows: pictures in a block; None for what popscore makes.
     """
 
@@ -63,7 +64,7 @@ def wall_s(engine: Engine, pictures: int, workers: int, seed: int) -> float:
     speed = np.where(chance.random(workers) < engine.slow_share, engine.slow_factor, 1.0)
     dies_s = chance.exponential(engine.life_s, workers) if engine.life_s < NEVER else np.full(workers, NEVER)
     # The store shares out what it has among all who ask.
-    each_s = max(engine.picture_s, workers / engine.gets_per_s)
+    each_s = max(engine.picture_s, 2 * workers / engine.gets_per_s)
     left, done, driver_free_s, number = blocks, 0, 0.0, 0
     ready_s: list[float | None] = [None] * workers  # when the block that a worker asked for is there
     busy = [False] * workers
