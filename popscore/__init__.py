@@ -34,6 +34,8 @@ from popscore.settings import Settings
 if TYPE_CHECKING:
     from popscore.batch.door import batch
     from popscore.batch.summary import BatchSummary
+    from popscore.batch.top import batch_top
+    from popscore.batch.top_rows import Top, TopRow
     from popscore.insight.card import Card, share_card
     from popscore.insight.crops import Crop, Crops, best_crops
     from popscore.insight.edits import Edit
@@ -84,6 +86,8 @@ __all__ = [
     "SeenFace",
     "SelfieScore",
     "Settings",
+    "Top",
+    "TopRow",
     "UnreadableImage",
     "UnreadableVideo",
     "VideoLimits",
@@ -91,6 +95,7 @@ __all__ = [
     "VideoTooLarge",
     "WhatIf",
     "batch",
+    "batch_top",
     "best_crops",
     "compare_images",
     "explain",
@@ -114,6 +119,8 @@ __all__ = [
 # Imported when first asked for: PyAV alone costs 60 ms of a cold start.
 _HOMES = {
     "popscore.batch.summary": ("BatchSummary",),
+    "popscore.batch.top": ("batch_top",),
+    "popscore.batch.top_rows": ("Top", "TopRow"),
     "popscore.insight.card": ("Card", "share_card"),
     "popscore.insight.crops": ("Crop", "Crops", "best_crops"),
     "popscore.insight.edits": ("Edit",),

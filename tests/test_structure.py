@@ -21,6 +21,7 @@ HOMES = {
     "av": "popscore/video/decoding",
     "pyarrow": "popscore/posts popscore/batch",
     "ray": "popscore/batch",
+    "duckdb": "popscore/batch",
     "rustworkx": "popscore/posts",
     "sqlite3": "popscore/files popscore/scoring popscore/study popscore/personal",
 }

@@ -95,8 +95,13 @@ def place(address: str | os.PathLike[str]) -> Place:
     return Place(text, str(Path(text).absolute()), is_local=True)
 
 
-def s3(bucket: str) -> Any:
-    """The store that the environment names: AWS_ENDPOINT_URL, AWS_REGION and the keys, as other tools read them."""
+def s3(bucket: str, *, attempts: int = 1) -> Any:
+    """The store that the environment names: AWS_ENDPOINT_URL, AWS_REGION and the keys, as other tools read them.
+
+    Args:
+        bucket: whose region is looked up where the environment names none.
+        attempts: more than one where nobody asks again by `asked`.
+    """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     if not region:
@@ -109,7 +114,7 @@ def s3(bucket: str) -> Any:
         connect_timeout=_CONNECT_S,
         request_timeout=_ANSWER_S,
         allow_delayed_open=True,  # a small object is one request, not three
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),  # `asked` asks again
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
     )
 
 

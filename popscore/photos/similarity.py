@@ -92,6 +92,41 @@ def groups(signatures: Sequence[bytes], taken_s: Sequence[float | None], *, burs
     return founders.tolist()
 
 
+def groups_of_each(signatures: Sequence[bytes], owners: Sequence[int]) -> list[int]:
+    """As `groups`, for many small sets of photos at once; only photos of one owner are compared.
+
+    For sets of 8 photos this takes a tenth of the time of one call of `groups` for each of them.
+
+    Args:
+        signatures: of the photos, of whose times nothing is known; those of each owner best first.
+        owners: of the photos, ascending.
+
+    Returns:
+        As `groups`.
+
+    Raises:
+        ValueError: as `groups`, or the owners do not ascend.
+    """
+    owner = np.asarray(owners, np.int64)
+    if len(owner) != len(signatures) or (np.diff(owner) < 0).any():
+        raise ValueError("owners must be as many as signatures, and ascend")
+    _check(signatures, [None] * len(signatures))
+    founders = np.arange(len(signatures))
+    if len(founders) < 2:
+        return founders.tolist()
+    look = _Look(signatures, [None] * len(signatures), BURST_S)
+    ends = np.searchsorted(owner, owner, side="right")
+    for start in range(0, len(owner), _ROWS):
+        rows = np.arange(start, min(start + _ROWS, len(owner)))
+        counts = ends[rows] - rows - 1
+        first = np.repeat(rows, counts)
+        second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+        for one, other in look.similar_ones(first, second):
+            if founders[one] == one and founders[other] == other:
+                founders[other] = one
+    return founders.tolist()
+
+
 def resembling(signatures: Sequence[bytes], taken_s: Sequence[float | None], known: int) -> list[bool]:
     """Which photos are near-duplicates of one of the first `known`; these are not in the answer.
 
@@ -194,6 +229,22 @@ class _Look:
         order = np.lexsort((second, first))
         yield from zip(first[order].tolist(), second[order].tolist(), strict=True)
 
+    def similar_ones(self, first: Indices, second: Indices) -> Iterator[tuple[int, int]]:
+        """Which of some pairs are near-duplicates, in the order given; those of one picture follow each other."""
+        maybe = self._may_match(first, second)
+        similar = self._flat[first] & self._flat[second] & self._same_color(first, second)
+        close = np.nonzero(maybe)[0]
+        for start in range(0, len(close), _PAIRS):
+            part = close[start : start + _PAIRS]
+            places, inverse = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
+            basis = self._basis(places)  # (P, 6, F)
+            one, other = inverse[: len(part)], inverse[len(part) :]
+            forth = self._explained(first[part], second[part], basis[one])
+            back = self._explained(second[part], first[part], basis[other])
+            similar[part] = (forth + back) / 2 >= self._needed(first[part], second[part])
+        found = np.nonzero(similar)[0]
+        yield from zip(first[found].tolist(), second[found].tolist(), strict=True)
+
     def _needed(self, first: Indices, second: Indices) -> Floats:
         """The similarity that makes each pair near-duplicates, by the time between them."""
         apart_s = np.abs(self._taken_s[first] - self._taken_s[second])  # NaN if not known: no comparison is true
@@ -207,10 +258,15 @@ class _Look:
         alike = (step <= _MAX_BRIGHTNESS_STEP) & (np.sqrt(np.square(colors).mean(axis=1)) <= _MAX_COLOR_STEP)
         return np.asarray(alike & ~self._flat[first] & ~self._flat[second])
 
-    def _explained(self, first: Indices, second: Indices) -> Floats:
-        """How much of the second picture is the first one, moved a little: 0 to 1."""
+    def _explained(self, first: Indices, second: Indices, basis: Floats | None = None) -> Floats:
+        """How much of the second picture is the first one, moved a little: 0 to 1.
+
+        Args:
+            first, second: (P,) the pictures.
+            basis: (P, 6, F) of the first ones, if it is there already.
+        """
         unit = self._unit[second]
-        parts = np.einsum("pkf,pf->pk", self._basis(first), unit)
+        parts = np.einsum("pkf,pf->pk", self._basis(first) if basis is None else basis, unit)
         explained = np.sqrt(np.square(parts).sum(axis=1))
         # A picture that is all movement, or a negative, is no likeness.
         return np.where((self._unit[first] * unit).sum(axis=1) > 0.1, explained, 0).astype(np.float32)
@@ -234,11 +290,15 @@ class _Look:
         found = [np.empty((2, 0), np.intp)]
         for row in rows[self._flat[rows]]:
             others = flat[flat > row]
-            steps = np.abs(self._colors[others].astype(np.float32) - self._colors[row]).max(axis=1, initial=0)
-            same = (steps <= _FLAT_STEP) & (np.abs(self._mean[others] - self._mean[row]) <= _FLAT_STEP)
+            same = self._same_color(np.full(len(others), row), others)
             found.append(np.stack([np.full(int(same.sum()), row), others[same]]))
         first, second = np.concatenate(found, axis=1)
         return first, second
+
+    def _same_color(self, first: Indices, second: Indices) -> Truths:
+        """Whether pictures that are flat are the same."""
+        steps = np.abs(self._colors[first].astype(np.float32) - self._colors[second]).max(axis=1, initial=0)
+        return np.asarray((steps <= _FLAT_STEP) & (np.abs(self._mean[first] - self._mean[second]) <= _FLAT_STEP))
 
 
 def _one_way(similarity: Floats | float) -> Floats | float:

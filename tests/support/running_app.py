@@ -34,7 +34,7 @@ def running_app(uploads: Path, settings: Settings | None = None) -> Iterator[str
 
 
 @contextmanager
-def app_process(environment: dict[str, str], *command: str) -> Iterator[str]:
+def app_process(environment: dict[str, str], *command: str, wait_s: float = 180) -> Iterator[str]:
     """The address of an app that is a process of its own, as soon as its page answers."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -47,7 +47,7 @@ def app_process(environment: dict[str, str], *command: str) -> Iterator[str]:
         text=True,
     )
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + wait_s
         while True:
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:
