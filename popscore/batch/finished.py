@@ -6,6 +6,7 @@ polars 3.5 GB.
 """
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def check_installed() -> None:
 
 
 @contextmanager
-def opened(destination: str) -> Iterator[Finished]:
+def opened(destination: str | os.PathLike[str]) -> Iterator[Finished]:
     """Open the results of a batch.
 
     Args:

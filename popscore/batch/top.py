@@ -5,19 +5,20 @@ least; then only rows from there on are read in full, put in order and folded. W
 the list goes on behind the last row that was looked at, four times as far.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 
 from popscore.batch import schema
 from popscore.batch.finished import Finished, opened
 from popscore.batch.needs import BatchRefused
-from popscore.batch.top_rows import TAKEN, Row, ShortList, Top
+from popscore.batch.top_rows import TAKEN, Row, ShortList, Top, TopRow
 from popscore.errors import InvalidSetting, NothingToRank
 from popscore.foreign_text import shortened
 from popscore.models.spec import Json
 from popscore.photos import similarity
 
 MAX_RESULTS = 1_000_000
-"""In all; each takes about 500 bytes of memory."""
+"""In all; each takes about 300 bytes of memory."""
 MAX_FOLDED = 20_000
 """Of one list where near-duplicates are folded: each row is compared with all before it, 0.9 s for the first 4,000."""
 _LEAST_WINDOW = 64  # rows of the one list that are looked at first, where near-duplicates are folded
@@ -31,7 +32,9 @@ _NAMES = (schema.ID, schema.SCORE, schema.PERCENTILE, schema.LABEL, schema.WIDTH
 _Part = tuple[str | int, list[Row], int]  # a group, its next rows, and how many it has in all
 
 
-def batch_top(destination: str, *, k: int = 1000, per: str | None = None, fold: bool | None = None) -> Top:
+def batch_top(
+    destination: str | os.PathLike[str], *, k: int = 1000, per: str | None = None, fold: bool | None = None
+) -> Top:
     """The k best rows of a batch, or of each value of a column.
 
     Args:
@@ -101,11 +104,10 @@ class _Asked:
             what = "score" if not scored else f"score and a value in the column {shortened(self._per or '')}"
             raise NothingToRank(f"There is no best row: no row of {self._found.name} has a {what}.")
         lists = self._lists(grouped) if self._per is None else self._lists_of_groups()
-        noise = self._found.noise
         return Top(
             model=model,
             per=self._per,
-            results=[row for one in lists for row in one.rows(noise is not None)],
+            results=[row for one in lists for row in one],
             rows=rows,
             failed=rows - scored,
             without_group=scored - grouped,
@@ -135,6 +137,9 @@ class _Asked:
     def _new_list(self, of: str | int | None) -> ShortList:
         return ShortList(of, self._k, self._found.noise or 0.0, self._folds)
 
+    def _rows(self, one: ShortList) -> list[TopRow]:
+        return list(one.rows(self._found.noise is not None))
+
     def _windows(self) -> Iterator[int]:
         """How many rows of a list were looked at after each round."""
         window = self._k
@@ -144,7 +149,7 @@ class _Asked:
             yield window
             window *= 4
 
-    def _lists(self, total: int) -> list[ShortList]:
+    def _lists(self, total: int) -> list[list[TopRow]]:
         """The one list."""
         best = self._new_list(None)
         seen = 0
@@ -165,10 +170,10 @@ class _Asked:
                 best.add(rows)
             seen = window
             if best.full or seen >= total:
-                return [best]
+                return [self._rows(best)]
         raise AssertionError
 
-    def _lists_of_groups(self) -> list[ShortList]:
+    def _lists_of_groups(self) -> list[list[TopRow]]:
         """A list for each value of the column."""
         ask = self._found.ask
         ask("CREATE TEMP TABLE sizes AS SELECT g, count(*) AS n FROM scored WHERE g IS NOT NULL GROUP BY g")
@@ -182,6 +187,7 @@ class _Asked:
         ask("CREATE TEMP TABLE cuts AS SELECT g, c1 AS m FROM scored LIMIT 0")
         ask("CREATE TEMP TABLE late AS SELECT g, c1 AS s, c0 AS i FROM scored LIMIT 0")
         lists: dict[str | int, ShortList] = {}
+        finished: dict[str | int, list[TopRow]] = {}
         late = ""
         seen = 0
         for window in self._windows():
@@ -192,12 +198,14 @@ class _Asked:
                 for of, rows, n in some:
                     if not lists[of].full and n > window:
                         waiting.append(rows[-1])
+                    else:  # without its signatures it takes a third of the memory
+                        finished[of] = self._rows(lists.pop(of))
             seen = window
             if not waiting:
                 break
             late = "JOIN late USING (g)"
             self._go_on_behind(waiting)
-        return [lists[of] for of in sorted(lists)]
+        return [finished[of] for of in sorted(finished)]
 
     def _go_on_behind(self, rows: Sequence[Row]) -> None:
         """Fill the table `late` with the last rows that were looked at."""

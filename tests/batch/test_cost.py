@@ -1,9 +1,11 @@
 """What a batch will take: the arithmetic of the prediction."""
 
 import math
+import re
 
 import numpy as np
 import pytest
+from commands import ROOT
 
 from popscore.batch.cost import Prices, Rates, fitted, predict, rows_per_block
 from popscore.errors import InvalidSetting
@@ -64,3 +66,13 @@ def test_blocks_are_as_large_as_in_a_run() -> None:
     for pictures in (0, 1, 500, 10**4, 10**6, 10**9):
         for workers in (0, 1, 2, 7, 1000):
             assert rows_per_block(pictures, workers) == sources.rows_per_block(pictures, workers)
+
+
+def test_the_page_computes(capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [ROOT / "docs" / name for name in ("batch-cost.part.md", "batch.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages if page.is_file())
+    found = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (code,) = [code for code in found if "predict" in code]
+    exec(code, {})  # noqa: S102
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d+ hours, \d+ CPU hours, 200,000,000 requests", first) and float(second) > 0

@@ -13,11 +13,15 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import ray
 from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
@@ -86,24 +90,37 @@ def calibrate(folder: Path, count: int, workers: int, without: Settings) -> Rate
         megapixel_s=megapixel_s,
         model_s=min(model_s, together_s),
         start_s=float(np.median([one.start_seconds for one in found.values()])),
-        block_s=_block_s(),
+        block_s=block_s(),
         row_bytes=found["small"].written_bytes / found["small"].written,
     )
 
 
-def _block_s() -> float:
-    """Time of Ray's driver for a block: 400 tasks that do nothing, by four that could do more."""
-    import time
+class _Nothing:
+    """What a worker does with a block: nothing."""
 
-    import ray
+    def __call__(self, rows: Any) -> Any:
+        """The same rows."""
+        return rows
 
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+def block_s() -> float:
+    """CPU time of Ray's driver for a block: of 600 that two actors do nothing with, less that of 200.
+
+    CPU time, since the driver is one process, which can do nothing faster than that.
+    """
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.data.DataContext.get_current().enable_progress_bars = False
     try:
-        rows = ray.data.range(8, override_num_blocks=8)
-        rows.map_batches(lambda batch: batch, batch_size=None).materialize()
-        began = time.perf_counter()
-        ray.data.range(400, override_num_blocks=400).map_batches(lambda batch: batch, batch_size=None).materialize()
-        return (time.perf_counter() - began) / 400
+        used: list[float] = []
+        for count in (8, 200, 600):
+            blocks = [pa.table({"id": [str(row) for row in range(20)]}) for _ in range(count)]
+            began = time.process_time()
+            rows = ray.data.from_arrow(blocks)
+            rows.map_batches(
+                _Nothing, batch_size=None, batch_format="pyarrow", compute=ray.data.ActorPoolStrategy(size=2)
+            ).materialize()
+            used.append(time.process_time() - began)
+        return (used[2] - used[1]) / 400
     finally:
         ray.shutdown()
 
