@@ -20,6 +20,7 @@ from pyarrow import fs, parquet
 
 from popscore.batch import schema, stores, tables
 from popscore.batch.needs import BatchRefused
+from popscore.errors import PopscoreError
 from popscore.models.spec import Json, ModelInfo
 
 _READERS = 16
@@ -120,9 +121,12 @@ def ids_of(where: stores.Place, name: str) -> Iterator[str]:
         BatchRefused: it is no such file.
     """
     try:
-        with parquet.ParquetFile(where.file_system().open_input_file(where.inside(name))) as file:
+        source = where.inside(name) if where.is_local else pa.BufferReader(stores.read_small(where, name) or b"")
+        with parquet.ParquetFile(source) as file:
             for batch in file.iter_batches(columns=[schema.ID]):
                 yield from batch.column(0).to_pylist()
+    except PopscoreError:
+        raise
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError):
         raise BatchRefused(
             f"{name} in {where.short} cannot be read: it is damaged. Delete it, and its rows are done again."

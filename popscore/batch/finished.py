@@ -34,7 +34,6 @@ _NEEDED = (
     schema.HEIGHT,
     schema.MODEL_SHA256,
 )
-_STORE_TRIES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +142,7 @@ def _data_files(where: Any) -> list[str]:
         raise BatchRefused(f"There is no folder {where.short}. Name the destination of a batch.")
     selector = fs.FileSelector(where.path, recursive=False)
     try:
-        found = stores.asked(
-            lambda: system.get_file_info(selector), where.address, tries=1 if where.is_local else _STORE_TRIES
-        )
+        found = stores.asked(lambda: system.get_file_info(selector), where.address, tries=where.tries)
     except FileNotFoundError:
         found = []
     names = [
@@ -170,7 +167,7 @@ def _model(where: Any) -> tuple[Json, float | None]:
 
     unknown: Json = dict.fromkeys(("name", "kind", "source", "revision", "sha256", "notice"))
     try:
-        content = stores.asked(read, f"{where.address}/{schema.META_FILE}", tries=1 if where.is_local else _STORE_TRIES)
+        content = stores.asked(read, f"{where.address}/{schema.META_FILE}", tries=where.tries)
     except FileNotFoundError:
         notice = f"{where.short} has no {schema.META_FILE}: nothing but the hash of the model is known."
         return {**unknown, "notice": notice}, None
@@ -222,10 +219,8 @@ def _view(connection: Any, where: Any, names: Sequence[str]) -> None:
         return
     from pyarrow import dataset
 
-    from popscore.batch import stores
-
     # DuckDB's own way to a store is an extension, which it would have to download.
-    system = stores.s3(where.path.partition("/")[0], attempts=_STORE_TRIES)
+    system = where.file_system(patient=True)
     connection.register("found", dataset.dataset(list(names), filesystem=system, format="parquet"))
 
 

@@ -43,6 +43,13 @@ def look(_: Report, file: ScorerFile, limits: ImageLimits, path: Path, name: str
     return content, None, embedding, faces, time.process_time() - began_s
 
 
+def look_all(
+    report: Report, file: ScorerFile, limits: ImageLimits, pictures: list[tuple[Path, str]], wanted: Wanted
+) -> list[Seen]:
+    """As `look`, for some pictures: paths and names."""
+    return [look(report, file, limits, path, name, wanted) for path, name in pictures]
+
+
 def told(error: PopscoreError) -> str:
     """An error as the column `error` has it."""
     return f"{type(error).__name__}: {error}"

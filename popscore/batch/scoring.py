@@ -12,17 +12,18 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from popscore.batch import schema, stores, tables
-from popscore.batch.looking import Seen, Wanted, look, told
+from popscore.batch.looking import Seen, Wanted, look, look_all, told
 from popscore.batch.needs import StoreFailed
 from popscore.errors import PopscoreError, ScoringFailed, UnreadableImage
 from popscore.models.spec import ModelInfo
@@ -36,6 +37,10 @@ _FETCHERS = 24
 # Where the store gives nothing any more, the run ends and can go on later, instead of filling the rows with errors.
 _FEW_ROWS, _MOST_FAILED = 8, 0.5
 _TELL_EACH_S = 0.5
+# Pictures that a worker process is given at one time: each time it waits until the actor is awake, which takes long
+# on a busy machine. Together they may take as long as one may; if not, or if the process ends, each is looked at alone.
+_AT_ONCE = 8
+Given = TypeVar("Given")
 # A picture that ends a worker process so often is given up; so are worker processes that do not come up.
 _TRIES, _STARTS = 3, 5
 
@@ -89,14 +94,15 @@ class Scoring:
         """
         began_s, rows = time.thread_time(), _Rows(self._job)
         with contextlib.closing(self._fetched(block)) as fetched:
-            for ident, found in fetched:
-                if isinstance(found, PopscoreError):
-                    seen: Seen = (None, told(found), None, None, 0.0)
-                    size = 0
-                else:
-                    seen, size = self._looked(found)
-                rows.add(ident, seen, size)
-                self._tell(1)
+            while some := list(islice(fetched, _AT_ONCE)):
+                photos = [found for _, found in some if not isinstance(found, PopscoreError)]
+                seen = iter(self._looked(photos))
+                for ident, found in some:
+                    if isinstance(found, PopscoreError):
+                        rows.add(ident, (None, told(found), None, None, 0.0), 0)
+                    else:
+                        rows.add(ident, *next(seen))
+                self._tell(len(some))
         self._tell(0)
         rows.check_store()
         table = rows.table(self._schema, block, time.thread_time() - began_s)
@@ -152,27 +158,37 @@ class Scoring:
 
     # --- looking ------------------------------------------------------------------------------------
 
-    def _looked(self, photo: NamedPhoto) -> tuple[Seen, int]:
-        """What is found out about a picture, and its bytes."""
-        with _as_file(photo) as (path, size):
-            ended: Exception = WorkerEnded()
-            for _ in range(_TRIES):
-                try:
-                    return self._with_worker(path, photo.name), size
-                except WorkerEnded as error:
-                    ended = error  # by this picture, or by somebody who ended the process while it had this picture
-                except (TookTooLong, TaskFailed) as error:
-                    ended = error
-                    break
-            return _given_up(photo, ended), size
+    def _looked(self, photos: Sequence[NamedPhoto]) -> list[tuple[Seen, int]]:
+        """What is found out about pictures, and their bytes."""
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(_as_file(photo)) for photo in photos]
+            pictures = [(path, photo.name) for (path, _), photo in zip(files, photos, strict=True)]
+            try:
+                found: list[Seen] = self._with_worker(look_all, pictures)
+            except (WorkerEnded, TookTooLong, TaskFailed):  # one of them is to blame, or nobody
+                found = [self._alone(path, photo) for (path, _), photo in zip(files, photos, strict=True)]
+            return [(seen, size) for seen, (_, size) in zip(found, files, strict=True)]
 
-    def _with_worker(self, path: Path, name: str) -> Seen:
+    def _alone(self, path: Path, photo: NamedPhoto) -> Seen:
+        """What is found out about one picture."""
+        ended: Exception = WorkerEnded()
+        for _ in range(_TRIES):
+            try:
+                return self._with_worker(look, path, photo.name)
+            except WorkerEnded as error:
+                ended = error  # by this picture, or by somebody who ended the process while it had this picture
+            except (TookTooLong, TaskFailed) as error:
+                ended = error
+                break
+        return _given_up(photo, ended)
+
+    def _with_worker(self, task: Callable[..., Given], *pictures: object) -> Given:
         job = self._job
         with self._taking_turns:
             worker, file = self._ready()
-            found: Seen = worker.do(
-                look,
-                (file, job.limits, path, name, job.wanted),
+            found: Given = worker.do(
+                task,
+                (file, job.limits, *pictures, job.wanted),
                 seconds=job.photo_seconds,
                 silent_seconds=job.photo_seconds,
                 cancelled=None,

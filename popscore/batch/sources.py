@@ -148,7 +148,7 @@ def table(
     Raises:
         BatchRefused: no such file, no such column, or two rows with one id.
     """
-    system = where.file_system()
+    system = where.file_system(patient=True)
     files = _parquet_files(where, system)
     try:
         found = arrow_dataset.dataset(files, filesystem=system, format="parquet")

@@ -63,9 +63,13 @@ class Place:
         """How often it is asked: a disk once, a store as often as may help."""
         return 1 if self.is_local else TRIES
 
-    def file_system(self) -> Any:
-        """Where it lies; made anew in each process, from its environment."""
-        return fs.LocalFileSystem() if self.is_local else s3(self.path.partition("/")[0])
+    def file_system(self, *, patient: bool = False) -> Any:
+        """Where it lies; made anew in each process, from its environment.
+
+        Args:
+            patient: asks again by itself; otherwise that is up to `asked`.
+        """
+        return fs.LocalFileSystem() if self.is_local else s3(self.path.partition("/")[0], patient=patient)
 
     def inside(self, name: str) -> str:
         """The path of something in it."""
@@ -95,12 +99,12 @@ def place(address: str | os.PathLike[str]) -> Place:
     return Place(text, str(Path(text).absolute()), is_local=True)
 
 
-def s3(bucket: str, *, attempts: int = 1) -> Any:
+def s3(bucket: str, *, patient: bool = False) -> Any:
     """The store that the environment names: AWS_ENDPOINT_URL, AWS_REGION and the keys, as other tools read them.
 
     Args:
         bucket: whose region is looked up where the environment names none.
-        attempts: more than one where nobody asks again by `asked`.
+        patient: asks again by itself, for readers that do not ask by `asked`.
     """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
@@ -114,7 +118,7 @@ def s3(bucket: str, *, attempts: int = 1) -> Any:
         connect_timeout=_CONNECT_S,
         request_timeout=_ANSWER_S,
         allow_delayed_open=True,  # a small object is one request, not three
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=TRIES if patient else 1),
     )
 
 
@@ -263,7 +267,10 @@ def read_small(where: Place, name: str) -> bytes | None:
 
     def read() -> bytes:
         with system.open_input_file(where.inside(name)) as file:
-            return bytes(file.read())
+            content = bytes(file.read())
+            if len(content) != file.size():
+                raise Cut
+            return content
 
     try:
         return asked(read, f"{where.address}/{name}", tries=where.tries)

@@ -184,6 +184,7 @@ def test_a_store_on_a_bad_day(store: int, many: Path, tmp_path: Path, tiny_model
         assert "1 objects that are not called like a photo" in done.stderr
         assert faults.seen["error"] and faults.seen["cut"]
         again = batches.finished(tmp_path, *arguments, "--resume", **variables)
+        assert again.returncode == 0, again.stderr
         assert json.loads(again.stdout)["results"][0]["done_before"] == 97
         for wrong, words in (
             ("s3://none/x", "There is no bucket for s3://none/x"),

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from commands import ROOT
+from pages import DocumentationPage
 
 from popscore.batch.cost import Prices, Rates, fitted, predict, rows_per_block
 from popscore.errors import InvalidSetting
@@ -69,10 +69,6 @@ def test_blocks_are_as_large_as_in_a_run() -> None:
 
 
 def test_the_page_computes(capsys: pytest.CaptureFixture[str]) -> None:
-    pages = [ROOT / "docs" / name for name in ("batch-cost.part.md", "batch.md")]
-    text = "".join(page.read_text(encoding="utf-8") for page in pages if page.is_file())
-    found = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    (code,) = [code for code in found if "predict" in code]
-    exec(code, {})  # noqa: S102
+    exec(DocumentationPage.read("docs", "batch.md").snippet("python", "predict"), {})  # noqa: S102
     first, second = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"\d+ hours, \d+ CPU hours, 200,000,000 requests", first) and float(second) > 0

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +11,11 @@ import batches
 import photos as made
 import pytest
 import yaml
-from commands import ROOT, environment
+from commands import ROOT
+from pages import DocumentationPage, add_python, execute, type_in
 
-PAGE = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+PAGE = DocumentationPage.read("docs", "batch.md")
 CLUSTER = ROOT / "docs" / "cluster"
-SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 PIN = re.search(r"^ray\[data\]==(\S+)$", (ROOT / "tests/requirements-batch.txt").read_text(), re.MULTILINE)
 
 
@@ -37,7 +36,7 @@ def test_every_column_is_on_the_page() -> None:
 
 
 def test_every_file_that_the_page_links_to_is_there() -> None:
-    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", PAGE):
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", PAGE.text):
         assert (ROOT / "docs" / target).exists(), target
 
 
@@ -102,29 +101,14 @@ def test_the_commands_run_in_their_order(tmp_path: Path) -> None:
     names = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "photos").iterdir())
     table = {"post": [f"p{n}" for n in range(20)], "user": ["a", "b"] * 10, "image": names}
     parquet.write_table(pa.table(table), tmp_path / "posts.parquet")
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-
-    def execute(*command: str) -> str:
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment(tmp_path),
-            capture_output=True,
-            text=True,
-            timeout=batches.TIMEOUT_S,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    begin, again, posts = [text for kind, text in SNIPPETS if kind == "bash"]
-    (code,) = [text for kind, text in SNIPPETS if kind == "python"]
-    assert "written       20" in execute("sh", "-e", "-c", begin)
-    assert execute(str(python), "-c", code).count("photos/") == 3
-    assert "done before   20" in execute("sh", "-e", "-c", again)
-    execute("sh", "-e", "-c", posts)
+    add_python(tmp_path)
+    said = [type_in(tmp_path, text, timeout_s=batches.TIMEOUT_S) for text in PAGE.commands()]
+    assert len(said) == 5
+    assert "written       20" in said[0] and "done before   20" in said[1]
+    code = PAGE.snippet("python", "sort_by")
+    assert execute(tmp_path, sys.executable, "-c", code).count("photos/") == 3
+    assert len((tmp_path / "best.csv").read_text(encoding="utf-8-sig").splitlines()) == 21
+    assert len(json.loads(said[4])["results"]) == 6
     rows = batches.rows(tmp_path / "post_scores")
     assert {(row["id"], row["user"]) for row in rows} == set(zip(table["post"], table["user"], strict=True))
     assert json.loads((tmp_path / "post_scores" / "_popscore.json").read_text())["options"]["keep"] == ["user"]

@@ -7,8 +7,8 @@ transformer, nor the prior of tastes, nor the person's past held. `asked`: both 
 the other half is asked. `choosing`: they learn from two thirds of the first half and the last third is asked, with
 `--every` after each few rounds; nothing else was looked at when the recipe was chosen. All ways are asked the same
 questions in one run. Two transformers: one whose score starts as the general score, and one as in the paper, which has
-to find out for itself what is liked. Without a depth network (`--depth`, or POPSCORE_DEPTH_MODEL) the five depth features are
-left out. Needs torch.
+to find out for itself what is liked. Without a depth network (`--depth`, or POPSCORE_DEPTH_MODEL) the five depth
+features are left out. Needs torch.
 
 `gain` is against the general score, with its 95 % interval over people; `less` is what the way shipped has more.
 """
