@@ -10,7 +10,7 @@ questions in one run. Two transformers: one whose score starts as the general sc
 to find out for itself what is liked. Without a depth network (`--depth`, or POPSCORE_DEPTH_MODEL) the five depth
 features are left out. Needs torch.
 
-`gain` is against the general score, with its 95 % interval over people; `less` is what the way shipped has more.
+`gain` is against the general score, with its 95 % interval over people; the next two columns are against the taste.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def by_transformer(people: People, network: Aggregation, material: Material) -> 
 def print_table(table: Table, pairs: Floats, ways: list[str]) -> None:
     general = table["general", ""] / pairs
     print(f"general score {general.mean():.4f}, {len(pairs)} people")
-    print("| way | past | gain | 95 % interval | less than shipped | 95 % interval | worse by > .01 |")
+    print("| way | past | gain | 95 % interval | against shipped | 95 % interval | worse by > .01 |")
     print("|---|---|---|---|---|---|---|")
     for way in ways:
         for row in ROWS:
