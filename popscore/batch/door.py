@@ -160,10 +160,12 @@ def _run(
         start_s = time.monotonic() - began_s
         try:
             content = model.location.read_bytes()
-            written = engine.run(source, begun, job, content, workers=count, on_progress=on_progress)
+            written, first_s = engine.run(source, begun, job, content, workers=count, on_progress=on_progress)
+            # Until the first pictures were done, actors and models were started.
+            run_s = time.time() - first_s if first_s else time.monotonic() - began_s - start_s
+            start_s = time.monotonic() - began_s - run_s
         finally:
             engine.stop()
-        run_s = time.monotonic() - began_s - start_s
     begun.sweep()
     rows = sum(one.rows for one in written)
     if rows != source.left:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,16 @@ class _Count:
 
     def __init__(self) -> None:
         self._count = 0
+        self._first_s: float | None = None
 
     def add(self, count: int) -> None:
         """So many more."""
+        self._first_s = self._first_s or time.time()
         self._count += count
+
+    def first_s(self) -> float | None:
+        """When the first ones came, in seconds since 1970."""
+        return self._first_s
 
     def total(self) -> int:
         """All of them."""
@@ -153,7 +160,7 @@ def run(
     *,
     workers: int,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Written]:
+) -> tuple[list[Written], float | None]:
     """Score what is left of a source.
 
     Args:
@@ -165,12 +172,12 @@ def run(
         on_progress: called with pictures done, and pictures in all, twice a second.
 
     Returns:
-        What was written, file by file.
+        What was written, file by file; and when the first pictures were done, in seconds since 1970.
 
     Raises:
         PopscoreError: the run stopped; what is written stays.
     """
-    tally: Any = ray.remote(num_cpus=0)(_Count).remote() if on_progress else None
+    tally: Any = ray.remote(num_cpus=0)(_Count).remote()
     sink = WholeFiles(begun)
     found = _rows(source, begun, workers)
     count = max(1, min(workers, source.left // 16 + 1))
@@ -198,7 +205,15 @@ def run(
             )
     except Exception as error:  # whatever Ray wraps around what went wrong in a worker
         raise _own(error) from error
-    return sink.written
+    return sink.written, _first_s(tally)
+
+
+def _first_s(tally: Any) -> float | None:
+    try:
+        found: float | None = ray.get(tally.first_s.remote(), timeout=_ANSWER_S)
+    except ray.exceptions.RayError:
+        return None  # the machine that counts is gone
+    return found
 
 
 def _rows(source: Source, begun: Begun, workers: int) -> Any:

@@ -17,8 +17,8 @@ class BatchSummary:
         done_before: rows that were there when the run began.
         written: rows that this run has written, failed ones too.
         errors: of those, rows without a score, by kind.
-        seconds: wall time of the scoring; the start of Ray and what was looked up before are not in it.
-        start_seconds: wall time of that.
+        seconds: wall time of the scoring, from the first pictures on.
+        start_seconds: wall time before that: looking up what there is to do, starting Ray, actors and models.
         cpu_hours: CPU time of all workers for these rows.
         read_bytes, written_bytes: of pictures, and of Parquet files.
         workers: actors.
