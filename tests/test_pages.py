@@ -38,6 +38,7 @@ def test_the_best_of_a_moment(folder: Path) -> None:
     assert "holiday/astronaut.png  (1 face)\n" in said
 
 
+@pytest.mark.slow
 def test_as_a_selfie(folder: Path) -> None:
     page = DocumentationPage.read("docs", "selfie.md")
     said = [type_in(folder, line) for line in page.commands()[0].splitlines()]

@@ -115,6 +115,7 @@ def swipe(page: Page) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_sample_gallery_is_one_press_away(desk: Page) -> None:
     desk.get_by_role("button", name="Try sample photos").click()
     ranked(desk)
@@ -253,6 +254,7 @@ def test_photos_added_while_others_are_scored_are_scored_once(
     expect(desk.get_by_text("Drop all the photos you choose from")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_picture_that_failed_once_is_asked_for_again(desk: Page) -> None:
     answers = desk.evaluate(
         """async () => {

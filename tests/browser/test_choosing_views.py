@@ -42,6 +42,7 @@ def test_the_focus_stays_and_arrows_go_in_two_dimensions(chosen: Page) -> None:
     assert focused(chosen) == here
 
 
+@pytest.mark.slow
 def test_a_card_keeps_its_picture_when_something_changes(chosen: Page) -> None:
     card = cards(chosen).first
     card.evaluate("(one) => { one.marked = true; one.querySelector('img').marked = true; }")
@@ -50,6 +51,7 @@ def test_a_card_keeps_its_picture_when_something_changes(chosen: Page) -> None:
     expect(card.get_by_role("button", name="Keep")).to_be_focused()
 
 
+@pytest.mark.slow
 def test_zoom_stays_while_one_flips(chosen: Page) -> None:
     cards(chosen).first.locator(".pr-photo").click()
     press(chosen, "z")
@@ -82,6 +84,7 @@ def test_photos_of_a_scene_are_compared_until_one_is_left(chosen: Page) -> None:
     expect(summary(chosen)).to_contain_text("0 kept")
 
 
+@pytest.mark.slow
 def test_photos_side_by_side_are_zoomed_together(chosen: Page) -> None:
     cards(chosen).first.locator(".pr-photo").click()
     chosen.get_by_role("button", name="Compare the scene").click()

@@ -112,6 +112,7 @@ def functions_asked(page: Page) -> list[str]:
 # --- why -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nothing_is_computed_before_it_is_asked_for(page: Page, cat: Path) -> None:
     """But whether the photo is a selfie, which nobody would ask for."""
     asked = functions_asked(page)
@@ -139,6 +140,7 @@ def test_why_shows_the_numbers_of_the_model_by_keyboard(page: Page, cat: Path, s
     expect(box.locator(".pl-cells")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_tabs_of_the_look_go_by_arrow_key(page: Page, cat: Path) -> None:
     scored(page, cat)
     box = opened(page, "why")
@@ -150,6 +152,7 @@ def test_the_tabs_of_the_look_go_by_arrow_key(page: Page, cat: Path) -> None:
     expect(box.locator(".pl-crop")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_another_photo_closes_the_look(page: Page, cat: Path, photos: dict[str, Path]) -> None:
     scored(page, cat)
     opened(page, "why")
@@ -269,6 +272,7 @@ def test_two_photos_are_compared_with_both_maps(page: Page, photos: dict[str, Pa
     expect(box).to_contain_text("times in 10")
 
 
+@pytest.mark.slow
 def test_a_second_photo_that_cannot_be_read_is_told(page: Page, cat: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(cat.read_bytes()[:900])
@@ -298,6 +302,7 @@ def test_the_card_can_be_saved(page: Page, phone_photo: Path) -> None:
 # --- what goes wrong ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_gone_from_the_server_is_told(page: Page, cat: Path, app_url: str) -> None:
     scored(page, cat)
     page.route("**/component_server*", lambda route: route.fulfill(json={"missing": True}))
@@ -397,6 +402,7 @@ def test_axe_finds_nothing_in_any_view(browser: Browser, app_url: str, flat_phot
 
 
 @pytest.mark.parametrize("size", ["phone"])
+@pytest.mark.slow
 def test_what_is_tapped_is_large_enough(page: Page, cat: Path) -> None:
     scored(page, cat)
     for view in VIEWS:

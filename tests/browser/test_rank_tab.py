@@ -130,6 +130,7 @@ def test_keys_move_keep_and_reject(page: Page, gallery: list[Path]) -> None:
     expect(cards(page)).to_have_count(3)
 
 
+@DESKTOP_FIRST
 def test_the_large_view_explains_the_score_as_the_score_tab_does(page: Page, gallery: list[Path]) -> None:
     page.locator("#photo input[type=file]").set_input_files(gallery[0])
     answer = page.get_by_role("region", name="Result")
@@ -152,7 +153,7 @@ def test_the_large_view_explains_the_score_as_the_score_tab_does(page: Page, gal
     assert box["y"] + box["height"] < page.viewport_size["height"], "Keep is below the fold"  # type: ignore[index]
 
 
-@DESKTOP_FIRST
+@pytest.mark.slow
 def test_the_explanation_follows_the_photo(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery[:4])
     numbers = [text.split()[0] for text in cards(page).locator(".ps-chip b").all_inner_texts()]
@@ -193,7 +194,7 @@ def test_nothing_but_broken_files_says_so(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("a.jpg could not be read: it is not an image")).to_be_visible()
 
 
-@DESKTOP_FIRST
+@pytest.mark.slow
 def test_too_many_photos_are_refused_before_they_are_sent(page: Page, cat: Path, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Rank").click()
     small = Image.open(cat).convert("RGB").resize((40, 30))
@@ -216,6 +217,7 @@ def test_start_over_forgets_the_photos(page: Page, gallery: list[Path]) -> None:
 
 
 @pytest.mark.dark
+@PHONE_FIRST
 def test_the_dark_look_is_readable(page: Page, gallery: list[Path]) -> None:
     rank(page, gallery)
     check_contrast(page)

@@ -108,12 +108,14 @@ def test_a_photo_is_taken_with_the_camera(page: Page) -> None:
 
 
 @pytest.mark.dark
+@PHONE_FIRST
 def test_dark_is_readable(page: Page, cat: Path) -> None:
     drop(page, cat)
     expect(answer(page).locator(".ps-chip")).to_be_visible()
     check_contrast(page)
 
 
+@DESKTOP_FIRST
 def test_light_is_readable(page: Page, cat: Path) -> None:
     drop(page, cat)
     expect(answer(page).locator(".ps-chip")).to_be_visible()
@@ -215,7 +217,7 @@ def let_fall(page: Page, files: list[tuple[Path, str]]) -> None:
     )
 
 
-@DESKTOP_FIRST
+@pytest.mark.slow
 def test_heic_without_a_type_is_scored(page: Page, cat: Path, tmp_path: Path) -> None:
     import pillow_heif
 

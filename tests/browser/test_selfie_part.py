@@ -40,7 +40,7 @@ def scored(page: Page, photo: Path) -> None:
     page.locator("#answer .ps-looks").wait_for(timeout=60_000)
 
 
-@pytest.mark.parametrize("fails", FAILURES)
+@pytest.mark.parametrize("fails", ["the answer is lost", pytest.param("the server is busy", marks=pytest.mark.slow)])
 def test_it_is_asked_for_again(page: Page, photos: dict[str, Path], fails: str) -> None:
     asked = failing(page, FAILURES[fails], times=1)
     scored(page, photos["astronaut"])
@@ -49,6 +49,7 @@ def test_it_is_asked_for_again(page: Page, photos: dict[str, Path], fails: str) 
     page.unroute_all()
 
 
+@pytest.mark.slow
 def test_after_the_second_time_it_is_left_alone(page: Page, photos: dict[str, Path]) -> None:
     asked = failing(page, FAILURES["the answer is lost"], times=9)
     scored(page, photos["astronaut"])

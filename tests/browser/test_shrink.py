@@ -103,7 +103,7 @@ def with_exif(jpeg: bytes, exif: bytes) -> bytes:
 # --- pixels -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize("orientation", [6, *(pytest.param(other, marks=pytest.mark.slow) for other in (1, 3, 7))])
 def test_a_photo_comes_upright_and_small_with_its_time_and_nothing_else_of_exif(page: Page, orientation: int) -> None:
     original = saved(grainy(), "JPEG", quality=92, exif=full_exif(orientation))
     answer = shrink(page, original, "a.b.JPEG")
@@ -179,6 +179,7 @@ def test_what_is_transparent_becomes_white(page: Page) -> None:
     assert np.asarray(read_photo(answer["small"]).pixels)[:, :3].mean() > 245
 
 
+@pytest.mark.slow
 def test_of_an_animation_the_first_picture_counts(page: Page) -> None:
     frames = [Image.effect_noise((1000, 800), 90).convert("P"), Image.new("P", (1000, 800))]
     original = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], loop=0)
@@ -250,7 +251,7 @@ def test_what_cannot_be_made_smaller_goes_up_whole_with_the_reason(page: Page) -
     assert answers["good.jpg"]["whole"] is False
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("orientation", [6, *(pytest.param(other, marks=pytest.mark.slow) for other in (1, 3, 8))])
 def test_a_jpeg_that_goes_up_as_it_is_does_not_say_where_it_was_taken(page: Page, orientation: int) -> None:
     image = picture(600, 400)
     original = saved(image, "JPEG", exif=full_exif(orientation), comment=b"at home")
@@ -268,6 +269,7 @@ def test_a_jpeg_that_goes_up_as_it_is_does_not_say_where_it_was_taken(page: Page
         assert not sent.getexif().get_ifd(ExifTags.IFD.GPSInfo)
 
 
+@pytest.mark.slow
 def test_a_jpeg_without_time_that_lies_on_its_side_still_does(page: Page) -> None:
     turned = Image.Exif()
     turned[ExifTags.Base.Orientation] = 6
@@ -284,6 +286,7 @@ HANGS = """const Real = Worker; window.made = 0; window.Worker = class extends R
 };"""
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_replaced(page: Page) -> None:
     files = {f"{number}.jpg": saved(grainy(), "JPEG", quality=92) for number in range(4)}
     answers = shrink_all(page, files, HANGS % (1, "onmessage = () => { for (;;); }"), patience=4000)
@@ -291,6 +294,7 @@ def test_a_worker_that_hangs_is_replaced(page: Page) -> None:
     assert page.evaluate("made") == 2
 
 
+@pytest.mark.slow
 def test_workers_that_fail_are_given_up_after_a_few(page: Page) -> None:
     files = {f"{number}.jpg": saved(grainy(), "JPEG", quality=92) for number in range(8)}
     answers = shrink_all(page, files, HANGS % (99, "onmessage = () => { throw new Error(); }"))
@@ -305,12 +309,16 @@ def test_two_workers_serve_all_photos(page: Page) -> None:
     assert page.evaluate("made") == 2
 
 
-@pytest.mark.parametrize("missing", ["Worker", "OffscreenCanvas", "createImageBitmap"])
+@pytest.mark.parametrize(
+    "missing",
+    ["Worker", *(pytest.param(other, marks=pytest.mark.slow) for other in ("OffscreenCanvas", "createImageBitmap"))],
+)
 def test_a_browser_that_cannot_uploads_whole(page: Page, missing: str) -> None:
     answers = shrink_all(page, {"photo.jpg": saved(grainy(), "JPEG")}, f"delete window.{missing};")
     assert answers["photo.jpg"] == {"whole": True, "reason": "not supported"}
 
 
+@pytest.mark.slow
 def test_a_browser_that_hides_pixels_uploads_whole(page: Page) -> None:
     script = """const Real = Worker; window.Worker = class extends Real {
       constructor(address) {
@@ -323,11 +331,13 @@ def test_a_browser_that_hides_pixels_uploads_whole(page: Page) -> None:
     assert answers["photo.jpg"] == {"whole": True, "reason": "not supported"}
 
 
+@pytest.mark.slow
 def test_a_page_that_must_not_have_workers_uploads_whole(page: Page) -> None:
     script = "window.Worker = class { constructor() { throw new DOMException('no', 'SecurityError'); } };"
     assert shrink_all(page, {"photo.jpg": saved(grainy(), "JPEG")}, script)["photo.jpg"]["reason"] == "failed"
 
 
+@pytest.mark.slow
 def test_closing_lets_waiting_photos_go_whole(page: Page) -> None:
     found = page.evaluate(
         """async () => {
@@ -343,6 +353,7 @@ def test_closing_lets_waiting_photos_go_whole(page: Page) -> None:
 # --- when it was taken --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_time_of_every_format_stays(page: Page) -> None:
     files, parts = {}, {}
     for kind in ("JPEG", "PNG", "WEBP"):
@@ -397,6 +408,7 @@ def test_exif_of_every_order_and_hostile_exif_say_what_they_say_to_the_server(pa
     assert answers["> good"]["taken"] == f"{TAKEN}.42"
 
 
+@pytest.mark.slow
 def test_exif_behind_other_segments_is_found_and_a_broken_chain_of_them_is_not_followed(page: Page) -> None:
     jpeg = saved(grainy(1000, 800), "JPEG", quality=92, exif=full_exif())
     far = jpeg

@@ -123,7 +123,7 @@ def turn_clock(answers: Path, seconds: float) -> None:
         )
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"], indirect=True)
+@pytest.mark.parametrize("size", ["desktop", pytest.param("phone", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.dark
 def test_a_session_from_its_beginning_to_its_end(study: Page, answers: Path, size: str, browser: Browser) -> None:
     axe(study, "welcome")

@@ -148,6 +148,7 @@ def test_a_taste_is_learned_used_kept_saved_and_set_aside(
 
 
 @pytest.mark.parametrize("size", ["desktop"])
+@pytest.mark.slow
 def test_a_lost_connection_loses_no_choice_and_a_broken_bank_changes_nothing(
     context: BrowserContext, url: str, shots_6: list[Path], tmp_path: Path
 ) -> None:

@@ -42,7 +42,7 @@ def test_a_clip_is_uploaded_and_a_frame_downloaded(page: Page, clip: Path) -> No
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
 
 
-@DESKTOP_FIRST
+@pytest.mark.slow
 def test_a_place_on_the_line_shows_its_frame(page: Page, clip: Path) -> None:
     find_moments(page, clip)
     page.locator(".pv-line svg").click(position={"x": 40, "y": 10})
@@ -68,7 +68,7 @@ def test_the_frame_under_the_line_is_saved_in_full_size(page: Page, clip: Path) 
         assert np.abs(np.asarray(saved, int) - np.asarray(expected, int)).mean() < 3
 
 
-@DESKTOP_FIRST
+@pytest.mark.slow
 def test_it_is_said_which_frame_could_not_be_had(page: Page, clip: Path) -> None:
     find_moments(page, clip)
     page.get_by_role("button", name=re.compile("^Rank 1 at")).click()
@@ -123,7 +123,7 @@ def test_the_same_clip_is_looked_at_again_without_another_upload(page: Page, cli
     assert len(uploads) == sent
 
 
-@DESKTOP_FIRST
+@pytest.mark.slow
 def test_a_number_that_cannot_be_used_is_said_before_anything_is_sent(page: Page, clip: Path) -> None:
     page.get_by_role("tab", name="Video").click()
     page.get_by_role("radio", name="Quick").check()
@@ -136,6 +136,7 @@ def test_a_number_that_cannot_be_used_is_said_before_anything_is_sent(page: Page
     assert "key frame" not in page.locator(".pv").inner_text().lower()
 
 
+@DESKTOP_FIRST
 def test_bands_are_named_and_the_axis_ends_where_the_clip_ends(page: Page, clip: Path, size: str) -> None:
     find_moments(page, clip)
     names = page.locator(".pv-ground .ps-band")

@@ -166,7 +166,7 @@ def test_uploads_of_a_client_go_when_it_leaves(tmp_path: Path, cat: Path, quickl
 
 
 def test_uploads_go_by_age(tmp_path: Path, cat: Path, quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits_module, "KEEP_UPLOADS_S", 2.0)
+    monkeypatch.setattr(visits_module, "KEEP_UPLOADS_S", 6.0)
     with running_app(tmp_path) as url:
         client = Client(url, verbose=False)
         handed = client.predict(image=handle_file(str(cat)), api_name="/score_image")
@@ -176,7 +176,7 @@ def test_uploads_go_by_age(tmp_path: Path, cat: Path, quickly: None, monkeypatch
 
 
 def test_an_upload_that_breaks_off_goes_too(tmp_path: Path, quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits_module, "KEEP_UPLOADS_S", 2.0)
+    monkeypatch.setattr(visits_module, "KEEP_UPLOADS_S", 6.0)
     with running_app(tmp_path) as url:
         place = urlsplit(url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port)

@@ -282,6 +282,7 @@ def test_a_video_that_is_soft_throughout_still_has_a_best_frame(
     assert ranked(tmp_path, scorer, 60, lambda _: soft).results
 
 
+@pytest.mark.slow
 def test_a_still_video_is_one_moment(tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]) -> None:
     assert len(ranked(tmp_path, scorer, 250, lambda _: scenes["cat"]).results) == 1
 
@@ -293,6 +294,7 @@ def test_frames_close_in_time_are_one_moment(tmp_path: Path, scorer: Scorer) -> 
     assert all(later - earlier >= 1.5 for earlier, later in pairwise(times_s))
 
 
+@pytest.mark.slow
 def test_high_dynamic_range_is_told(tmp_path: Path, scorer: Scorer, scenes: dict[str, Image.Image]) -> None:
     options = {"x265-params": "log-level=none:colorprim=bt2020:colormatrix=bt2020nc:transfer=arib-std-b67"}
     clip = Clip(codec="libx265", pix_fmt="yuv420p10le", frames=3, size=SIZE, colors=(9, 18, 9), options=options)

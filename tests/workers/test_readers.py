@@ -183,9 +183,9 @@ def test_frames_are_shown(readers: Readers, clip: Path, cat: Path) -> None:
 
 def test_a_fault_of_popscore_is_told_and_costs_one_photo(readers: Readers, cat: Path) -> None:
     with pytest.raises(PopscoreError, match="fault of popscore"):
-        from popscore.workers.readers import _told
+        from popscore.workers.readers import told
 
-        with _told("cat.png", UnreadableImage):
+        with told("cat.png", UnreadableImage):
             readers.photos.call(bad_tasks.surprise, (), seconds=20)
 
 

@@ -27,6 +27,7 @@ def multiplications(model: onnx.ModelProto) -> int:
     return total
 
 
+@pytest.mark.slow
 def test_it_costs_what_a_resnet50_costs(content: bytes) -> None:
     model = onnx.ModelProto.FromString(content)
     # 4.09 billion with the stride on the 3x3 ("v1.5") and 1000 classes, which are 2 million of them.
@@ -45,11 +46,13 @@ def test_it_runs_and_gives_one_finite_number(content: bytes) -> None:
     assert np.isfinite(score).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_file(content: bytes) -> None:
     assert resnet50_bytes(seed=0) == content
     assert resnet50_bytes(seed=1) != content
 
 
+@pytest.mark.slow
 def test_compare_cost() -> None:
     own, reference = compare_cost(tiny(), repeats=3)
     assert 0 <= own < reference / 10

@@ -88,7 +88,7 @@ def test_a_dry_run_needs_no_token(run: Run, hub: Hub, model: Path) -> None:
 # --- publishing --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("part_bytes", [None, 300])
+@pytest.mark.parametrize("part_bytes", [None, pytest.param(300, marks=pytest.mark.slow)])
 def test_publish_and_pull_back(run: Run, hub: Hub, uploads: Uploads, model: Path, part_bytes: int | None) -> None:
     uploads.part_bytes = part_bytes
     found = publish(run, hub, model, "--yes")
@@ -177,6 +177,7 @@ def test_the_licence_in_the_front_matter(
     assert front in card_of(run, hub, uploads, path)
 
 
+@pytest.mark.slow
 def test_no_licence_is_said_and_never_made_up(run: Run, hub: Hub, uploads: Uploads, tmp_path: Path) -> None:
     path = tmp_path / "unlicensed.onnx"
     metadata = {**METADATA, "popscore.input_size": "[224, 224]", "popscore.license": "", "popscore.accuracy": "{}"}
@@ -203,6 +204,7 @@ def test_wrong_token(run: Run, hub: Hub, uploads: Uploads, model: Path) -> None:
 
 
 @pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.slow
 def test_no_write_access(run: Run, hub: Hub, uploads: Uploads, model: Path, exists: bool) -> None:
     if exists:
         before = hub.repository("bob/model").commit({"model.onnx": b"bob's"})
@@ -210,7 +212,13 @@ def test_no_write_access(run: Run, hub: Hub, uploads: Uploads, model: Path, exis
     assert exists is False or hub.repositories["bob/model"].refs["main"] == before
 
 
-@pytest.mark.parametrize("step", ["create", "preupload", "batch", "put", "verify", "commit"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "commit",
+        *(pytest.param(other, marks=pytest.mark.slow) for other in ("create", "preupload", "batch", "put", "verify")),
+    ],
+)
 def test_503_leaves_the_repository_as_it_was(run: Run, hub: Hub, uploads: Uploads, model: Path, step: str) -> None:
     before = hub.repository(REPO).commit({"model.onnx": b"older"})
     uploads.statuses[step] = 503
@@ -219,6 +227,7 @@ def test_503_leaves_the_repository_as_it_was(run: Run, hub: Hub, uploads: Upload
     assert hub.repositories[REPO].refs["main"] == before
 
 
+@pytest.mark.slow
 def test_interrupted_uploads_are_taken_up_again(run: Run, hub: Hub, uploads: Uploads, model: Path) -> None:
     uploads.cut_puts = 2
     assert publish(run, hub, model, "--yes").status == 0
@@ -226,12 +235,14 @@ def test_interrupted_uploads_are_taken_up_again(run: Run, hub: Hub, uploads: Upl
     assert repository.commits[repository.refs["main"]]["model.onnx"] == MODEL
 
 
+@pytest.mark.slow
 def test_an_upload_that_always_breaks_off_commits_nothing(run: Run, hub: Hub, uploads: Uploads, model: Path) -> None:
     uploads.cut_puts = 100
     assert_failed(publish(run, hub, model, "--yes"), "the connection broke off", "publish again")
     assert hub.repositories[REPO].commits == {}
 
 
+@pytest.mark.slow
 def test_a_silent_hub_is_given_up(run: Run, hub: Hub, uploads: Uploads, model: Path) -> None:
     hub.silent = True
     assert_failed(publish(run, hub, model, "--yes"), "sent nothing")
@@ -247,6 +258,7 @@ def test_offline(run: Run, hub: Hub, uploads: Uploads, model: Path) -> None:
     assert_failed(publish(run, hub, model, "--yes", HF_HUB_OFFLINE="1"), "HF_HUB_OFFLINE")
 
 
+@pytest.mark.slow
 def test_another_file_than_the_one_sent_is_noticed(run: Run, hub: Hub, uploads: Uploads, model: Path) -> None:
     uploads.spoil = True
     assert_failed(publish(run, hub, model, "--yes"), "another file than the one sent", SHA256)
