@@ -238,7 +238,7 @@ def test_strict_503(run: Run, hub: Hub, repository: Repository) -> None:
     hub.status = 503
     start_s = time.monotonic()
     assert_strict(ask(run, hub, code=_IMPATIENT, POPSCORE_STRICT="1"), "sent nothing for")
-    assert time.monotonic() - start_s < 6
+    assert time.monotonic() - start_s < 15  # a start of Python on a busy machine is in it
 
 
 @pytest.mark.parametrize("fault", ["silent from the start", "silent in the middle"])
@@ -249,7 +249,7 @@ def test_silence(run: Run, hub: Hub, repository: Repository, fault: str) -> None
         hub.silent_after = 100
     start_s = time.monotonic()
     assert_strict(ask(run, hub, code=_IMPATIENT, POPSCORE_STRICT="1"), "sent nothing for")
-    assert time.monotonic() - start_s < 6
+    assert time.monotonic() - start_s < 15  # a start of Python on a busy machine is in it
 
 
 @pytest.mark.slow
