@@ -230,7 +230,7 @@ def test_503_for_ever(run: Run, hub: Hub, repository: Repository, embedded_model
     hub.status = 503
     start_s = time.monotonic()
     assert_fallback(ask(run, hub, code=_IMPATIENT), "sent nothing for")
-    assert 1.5 <= time.monotonic() - start_s < 6
+    assert 1.5 <= time.monotonic() - start_s < 15
 
 
 @pytest.mark.slow
@@ -282,7 +282,7 @@ def test_connection_cut_for_ever(run: Run, hub: Hub, repository: Repository) -> 
     hub.cut_after, hub.cuts = 0, 1_000
     start_s = time.monotonic()
     assert_strict(ask(run, hub, code=_IMPATIENT, POPSCORE_STRICT="1"), REPO)
-    assert time.monotonic() - start_s < 8
+    assert time.monotonic() - start_s < 15
 
 
 @pytest.mark.slow
