@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from bank_posts import ROWS, write_posts, zip_with
 import popscore
 from popscore.errors import BankRefused, PopscoreError
 from popscore.personal.bank import MemoryBank
-from popscore.settings import Settings
 from popscore.ui.kit import banks as banks_module
 from popscore.ui.kit.asked_photo import example_id
 from popscore.ui.kit.asker import Asker, set_asker
@@ -45,14 +44,6 @@ class App:
     own_scores: OwnScores
     looks: Looks
     gallery: Gallery
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[ModelDoor]:
-    door = ModelDoor(Settings())
-    door.scorer()
-    yield door
-    door.readers.close()
 
 
 @pytest.fixture

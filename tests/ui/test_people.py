@@ -1,7 +1,6 @@
 """People on the photos of a gallery, asked by a page that sends what it likes."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -9,19 +8,10 @@ import pytest
 from tastes import tastes_of
 
 import popscore
-from popscore.settings import Settings
 from popscore.ui.kit.model_door import ModelDoor
 from popscore.ui.kit.remembered_scores import RememberedScores
 from popscore.ui.kit.visits import Visits
 from popscore.ui.tabs.rank import Gallery
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[ModelDoor]:
-    door = ModelDoor(Settings())
-    door.scorer()
-    yield door
-    door.readers.close()
 
 
 @pytest.fixture
