@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from choosing import add, opened, ranked
 from holiday import holiday
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from running_app import running_app
 
 from popscore.settings import Settings
@@ -17,7 +17,16 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
 # The first one has no window to draw: a page costs it half the time.
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# For one step of a page: it asks the server, and three tests share two cores.
+PATIENCE_MS = 20_000
 _GET_IT = "There is no Chromium. Get it with: apt-get install chromium-headless-shell, or chromium"
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=None)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +93,7 @@ def page(visitor: BrowserContext, app_url: str, size: str, request: pytest.Fixtu
     page = visitor.new_page()
     page.set_viewport_size(SIZES[size])  # type: ignore[arg-type]
     page.emulate_media(color_scheme="dark" if "dark" in request.keywords else "light")
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     failures: list[str] = []
     asked: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))

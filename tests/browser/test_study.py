@@ -25,14 +25,6 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """Each step asks the server, and three tests share two cores."""
-    expect.set_options(timeout=15_000)
-    yield
-    expect.set_options(timeout=None)
-
-
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that the answers go to; beside it pairs.csv and 20 photos."""
