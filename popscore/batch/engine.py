@@ -34,7 +34,7 @@ _STARTS = 3
 _LITTLE, _ACTORS_FOR_ONE = 0.25, 8
 # Rows of a block whose pictures are in it: some 64 MB.
 _ROWS_WITH_BYTES = 128
-_LOOK_EACH_S = 0.5
+_LOOK_EACH_S = 1.0
 _ASK = "import sys, ray; print(flush=True); ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 
@@ -169,7 +169,7 @@ def run(
         job: what is done with each picture.
         model: bytes of the model's file.
         workers: actors.
-        on_progress: called with pictures done, and pictures in all, twice a second.
+        on_progress: called with pictures done, and pictures in all, once a second.
 
     Returns:
         What was written, file by file; and when the first pictures were done, in seconds since 1970.

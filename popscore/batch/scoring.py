@@ -36,7 +36,7 @@ from popscore.workers.worker import NobodyWaits, TaskFailed, TookTooLong, Worker
 _FETCHERS = 24
 # Where the store gives nothing any more, the run ends and can go on later, instead of filling the rows with errors.
 _FEW_ROWS, _MOST_FAILED = 8, 0.5
-_TELL_EACH_S = 0.5
+_TELL_EACH_S = 2.0
 # Pictures that a worker process is given at one time: each time it waits until the actor is awake, which takes long
 # on a busy machine. Together they may take as long as one may; if not, or if the process ends, each is looked at alone.
 _AT_ONCE = 8

@@ -197,7 +197,8 @@ def files_below(where: Place) -> Iterator[Any]:
     Raises:
         StoreFailed, FileNotFoundError: as `asked`.
     """
-    system, waiting = where.file_system(), [where.path]
+    # Patient: a long listing is many answers, and one that fails must not begin it anew.
+    system, waiting = where.file_system(patient=True), [where.path]
     while waiting:
         folder = waiting.pop()
         selector = fs.FileSelector(folder, recursive=False)

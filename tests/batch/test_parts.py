@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import batches
+import faulty_store
 import pytest
 from commands import environment
+from full_store import full_store
 
 import popscore
 from popscore.models import load_model
@@ -98,6 +101,18 @@ def test_a_folder_is_listed_as_rank_lists_it(tmp_path: Path) -> None:
         str(tmp_path / "b2.jpg"),
         str(tmp_path / "b10.jpg"),
     ]
+
+
+def test_a_prefix_with_a_million_objects_that_are_no_photos(tmp_path: Path) -> None:
+    """Of 1,000 pages 50 are refused at first: a listing that began anew each time would never come to its end."""
+    with full_store("log-{:07}.txt", 1_000_000, errors=0.05) as (address, seen):
+        variables = {**faulty_store.variables(address), "HOME": tmp_path}
+        refused = batches.finished(tmp_path, "s3://shop/logs", "--out", tmp_path / "out", **variables)
+    assert refused.returncode == 2
+    assert "There are no photos in s3://shop/logs: 1000000 objects that are not called like a photo" in refused.stderr
+    assert seen["errors"] > 20
+    assert seen["pages"] - seen["errors"] == 1000
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

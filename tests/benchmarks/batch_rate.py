@@ -64,11 +64,13 @@ def local_rate(photos: Path, workers: int, home: Path) -> float:
     return float(done.stdout)
 
 
-def batch(photos: Path, workers: int, home: Path) -> tuple[dict[str, Any], dict[str, int]]:
+def batch(photos: Path, workers: int, home: Path, **variables: str | Path) -> tuple[dict[str, Any], dict[str, int]]:
     """The summary of a batch, and peaks of resident memory in bytes."""
     out = home / f"out{time.monotonic_ns()}"
     command = batches.command(photos, "--out", out, "--workers", str(workers), "--json")
-    driver = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    driver = subprocess.Popen(
+        command, env=environment(home, **variables), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     peaks = {"driver": 0, "actor": 0, "worker": 0}
     ended = threading.Event()
 
@@ -98,6 +100,10 @@ def resident(pid: int) -> int:
     return (int(pages[1]) - int(pages[2])) * 4096
 
 
+def megabytes(peaks: dict[str, int]) -> str:
+    return ", ".join(f"{name} {found / 1e6:.0f} MB" for name, found in peaks.items())
+
+
 def rates(options: argparse.Namespace, home: Path) -> None:
     photos = home / "photos"
     make_photos(photos, options.photos, options.side)
@@ -106,13 +112,15 @@ def rates(options: argparse.Namespace, home: Path) -> None:
         local = 0.0
         if number % 2 == 0:
             local = local_rate(photos, options.workers, home)
-        summary, _ = batch(photos, options.workers, home)
+        summary, peaks = batch(photos, options.workers, home)
         if number % 2:
             local = local_rate(photos, options.workers, home)
         found.append((local, summary["rows_per_second"], summary["start_seconds"]))
         share = found[-1][1] / local
         print(
-            f"round {number}: local {local:.1f}/s, batch {found[-1][1]:.1f}/s ({share:.2f}), start {found[-1][2]:.1f} s"
+            f"round {number}: local {local:.1f}/s, batch {found[-1][1]:.1f}/s ({share:.2f}), "
+            f"start {found[-1][2]:.1f} s, at most {megabytes(peaks)}",
+            flush=True,
         )
     shares = [batched / local for local, batched, _ in found]
     print(f"batch against local: median {statistics.median(shares):.3f}, {min(shares):.3f} to {max(shares):.3f}")
@@ -123,9 +131,9 @@ def memory(options: argparse.Namespace, home: Path) -> None:
     for count in options.memory:
         photos = home / f"photos{count}"
         make_photos(photos, count, options.side)
-        summary, peaks = batch(photos, options.workers, home)
-        grown = {name: f"{peaks[name] / 1e6:.0f} MB" for name in peaks}
-        print(f"{count} rows, {summary['rows_per_second']:.1f}/s: {grown}")
+        variables = {"POPSCORE_MODEL_PATH": options.model.absolute()} if options.model else {}
+        summary, peaks = batch(photos, options.workers, home, **variables)
+        print(f"{count} rows, {summary['rows_per_second']:.1f}/s: at most {megabytes(peaks)}", flush=True)
         for name in before:
             more = peaks[name] - before[name]
             print(f"  {name}: {more / 1e6:+.1f} MB, {100 * more / before[name]:+.1f} %")
@@ -138,6 +146,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--model", type=Path, help="with --memory: a model's file, one that computes little for many rows"
+    )
     parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
