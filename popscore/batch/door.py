@@ -93,13 +93,12 @@ def batch(
     columns = [*schema.COLUMNS, *(name for name in schema.ON_REQUEST if taken[name]), *keep]
     # Looked at before the destination is touched.
     nothing = destination.Begun(where=target, run="")
-    count = workers or 1
-    found = _found(place, nothing, parquet, column, id_column, keep, count)
+    found = _found(place, nothing, parquet, column, id_column, keep)
     begun = destination.begin(
         target, model=model.info, options=options, columns=columns, resume=resume, overwrite=overwrite
     )
     if len(begun.done):
-        found = _found(place, begun, parquet, column, id_column, keep, count)
+        found = _found(place, begun, parquet, column, id_column, keep)
     return _run(
         found,
         begun,
@@ -121,13 +120,12 @@ def _found(
     column: str | None,
     id_column: str | None,
     keep: Sequence[str],
-    workers: int,
 ) -> "Source":
     from popscore.batch import sources
 
     if parquet:
         return sources.table(place, begun.done, column=column, id_column=id_column, keep=keep)
-    return sources.listed(place, begun.done, workers=workers)
+    return sources.listed(place, begun.done)
 
 
 def _run(

@@ -19,7 +19,7 @@ from popscore.batch import schema, tables
 from popscore.batch.destination import Begun
 from popscore.batch.needs import ClusterFailed
 from popscore.batch.scoring import Job, Scoring
-from popscore.batch.sources import Source, as_ids, rows_per_block
+from popscore.batch.sources import Source, as_ids, blocks, rows_per_block
 from popscore.batch.writing import WholeFiles, Written
 from popscore.cpus import usable_cpus
 from popscore.errors import PopscoreError
@@ -217,8 +217,8 @@ def _first_s(tally: Any) -> float | None:
 
 
 def _rows(source: Source, begun: Begun, workers: int) -> Any:
-    if source.blocks is not None:
-        return ray.data.from_arrow(source.blocks)
+    if source.addresses is not None:
+        return ray.data.from_arrow(list(blocks(source, workers)))
     done = ray.put(begun.done)
     columns = [*dict.fromkeys([source.column, source.id_column, *(field.name for field in source.kept)])]
     kept = [field.name for field in source.kept]

@@ -30,7 +30,7 @@ class Source:
     Attributes:
         total: rows of the source.
         left: rows that are not done.
-        blocks: tables of ids and addresses that are not done; None for Parquet.
+        addresses: those that are not done, as Arrow's strings; None for Parquet.
         files: of Parquet, paths of their file system.
         system: that file system.
         column, id_column: of Parquet: what leads to the pictures, and what the rows are called.
@@ -41,7 +41,7 @@ class Source:
 
     total: int
     left: int
-    blocks: list[Any] | None = None
+    addresses: Any = None
     files: Sequence[str] = ()
     system: Any = None
     column: str = ""
@@ -59,7 +59,7 @@ def is_parquet(address: str, column: str | None) -> bool:
 # --- pictures by their place ----------------------------------------------------------------------------
 
 
-def listed(where: stores.Place, done: tables.Hashes, *, workers: int) -> Source:
+def listed(where: stores.Place, done: tables.Hashes) -> Source:
     """The pictures of a folder or under a prefix; the id of a picture is its path, as given, or its address.
 
     Raises:
@@ -76,17 +76,25 @@ def listed(where: stores.Place, done: tables.Hashes, *, workers: int) -> Source:
     else:
         parts, others = _objects(where)
         if others:
-            left_out = f"Left out: {others} objects that are not called like a photo."
+            left_out = f"Left out: {_others(others)}."
     total = sum(len(part) for part in parts)
     parts = [part.filter(pa.array(~tables.are_in(tables.hashes(part.to_pylist()), done))) for part in parts]
-    left = pa.concat_arrays(parts) if parts else pa.array([], pa.string())
-    size = rows_per_block(len(left), workers)
-    names = [schema.ID, tables.WHERE]
-    blocks = []
-    for start in range(0, len(left), size):
-        chosen = pa.array(left.slice(start, size).to_pylist(), pa.string())  # not a view of all
-        blocks.append(pa.table([chosen, _absolute(chosen) if where.is_local else chosen], names=names))
-    return Source(total=total, left=len(left), blocks=blocks, left_out=left_out)
+    left = pa.concat_arrays(parts)
+    return Source(total=total, left=len(left), addresses=left, left_out=left_out)
+
+
+def blocks(source: Source, workers: int) -> Iterator[Any]:
+    """Tables of ids, and of the places they lead to, for pictures by their place.
+
+    Args:
+        source: with `addresses`.
+        workers: that will share them.
+    """
+    size = rows_per_block(source.left, workers)
+    for start in range(0, source.left, size):
+        ids = source.addresses.slice(start, size).to_pylist()
+        places = [one if one.startswith(stores.S3) else stores.place(one).path for one in ids]
+        yield pa.table({schema.ID: pa.array(ids, pa.string()), tables.WHERE: pa.array(places, pa.string())})
 
 
 def rows_per_block(rows: int, workers: int) -> int:
@@ -115,9 +123,14 @@ def _objects(where: stores.Place) -> tuple[list[Any], int]:
 
     parts = [pa.array(part, pa.string()) for part in _parts(photos())]
     if not parts:
-        what = f"{others} objects that are not called like a photo were left out" if others else "it is empty"
-        raise NoPhotosFound(f"There are no photos in {where.short}: {what}. Name another prefix, or Parquet.")
+        what = f", only {_others(others)}" if others else ": it is empty"
+        raise NoPhotosFound(f"There are no photos in {where.short}{what}. Name another prefix, or Parquet.")
     return parts, others
+
+
+def _others(count: int) -> str:
+    one = "1 object that is not called like a photo"
+    return one if count == 1 else f"{count} objects that are not called like photos"
 
 
 def _found(where: stores.Place) -> Iterator[Any]:
@@ -131,10 +144,6 @@ def _parts(names: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(names)
     while part := list(islice(rest, _AT_ONCE)):
         yield part
-
-
-def _absolute(ids: Any) -> Any:
-    return pa.array([stores.place(one).path for one in ids.to_pylist()], pa.string())
 
 
 # --- Parquet --------------------------------------------------------------------------------------------

@@ -95,9 +95,9 @@ def test_a_store_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_is_listed_as_rank_lists_it(tmp_path: Path) -> None:
     for name in ("b2.jpg", "b10.jpg", "a.png", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
-    found = sources.listed(stores.place(tmp_path), tables.hashes([str(tmp_path / "a.png")])[:1], workers=2)
+    found = sources.listed(stores.place(tmp_path), tables.hashes([str(tmp_path / "a.png")])[:1])
     assert (found.total, found.left, found.left_out) == (3, 2, "Left out: 1 file that is not a photo.")
-    assert [row[schema.ID] for block in found.blocks or () for row in block.to_pylist()] == [
+    assert [row[schema.ID] for block in sources.blocks(found, 2) for row in block.to_pylist()] == [
         str(tmp_path / "b2.jpg"),
         str(tmp_path / "b10.jpg"),
     ]
@@ -109,7 +109,7 @@ def test_a_prefix_with_a_million_objects_that_are_no_photos(tmp_path: Path) -> N
         variables = {**faulty_store.variables(address), "HOME": tmp_path}
         refused = batches.finished(tmp_path, "s3://shop/logs", "--out", tmp_path / "out", **variables)
     assert refused.returncode == 2
-    assert "There are no photos in s3://shop/logs: 1000000 objects that are not called like a photo" in refused.stderr
+    assert "in s3://shop/logs, only 1000000 objects that are not called like photos." in refused.stderr
     assert seen["errors"] > 20
     assert seen["pages"] - seen["errors"] == 1000
     assert not (tmp_path / "out").exists()
@@ -117,7 +117,7 @@ def test_a_prefix_with_a_million_objects_that_are_no_photos(tmp_path: Path) -> N
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(NoPhotosFound, match="There are no photos in"):
-        sources.listed(stores.place(tmp_path), NOTHING, workers=1)
+        sources.listed(stores.place(tmp_path), NOTHING)
 
 
 @pytest.mark.parametrize(
