@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from choosing import add, cards, focused, from_menu, opened, press, ranked, saved_zip, slowly, summary
+from choosing import add, cards, focused, from_menu, opened, press, ranked, reload, saved_zip, slowly, summary
 from playwright.sync_api import BrowserContext, Page, expect
 from sidecars import rating_of
 
@@ -90,7 +90,7 @@ def test_sixty_photos_are_chosen_from_by_touch(phone: Page, photos_60: list[Path
     expect(phone.locator(".pr")).to_be_visible()
     phone.get_by_role("button", name="Undo").tap()
     expect(summary(phone)).to_contain_text("12 kept")
-    phone.reload()
+    reload(phone)
     expect(summary(phone)).to_contain_text("12 kept", timeout=30_000)
     add(phone, photos_60)
     expect(phone.get_by_text("60 originals are here again")).to_be_visible()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from choosing import add, cards, focused, press, ranked, summary
+from choosing import add, cards, focused, press, ranked, reload, summary
 from PIL import ExifTags, Image
 from playwright.sync_api import Page, expect
 from shots import blinking, shake
@@ -103,7 +103,7 @@ def test_photos_are_put_into_and_taken_out_of_a_scene(chosen: Page) -> None:
     chosen.get_by_role("button", name="Join the scene before").click()
     expect(chosen.locator(".pr-others button")).to_have_count(2)
     press(chosen, "Escape")
-    chosen.reload()
+    reload(chosen)
     expect(summary(chosen)).to_contain_text(f"{scenes + 1} scenes", timeout=30_000)
     expect(cards(chosen).first.get_by_role("button", name="best of 2")).to_be_visible()
 

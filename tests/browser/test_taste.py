@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from choosing import opened
+from choosing import opened, reload
 from holiday import holiday
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from running_app import running_app
@@ -111,7 +111,7 @@ def test_a_taste_is_learned_used_kept_saved_and_set_aside(
     page.keyboard.press("Escape")
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
 
-    page.reload()
+    reload(page)
     page.get_by_role("tab", name="Rank").click()
     expect(line).to_contain_text("Ordered by your taste: 9 choices.")
     assert names(page) == by_taste

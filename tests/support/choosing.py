@@ -22,6 +22,12 @@ def opened(context: BrowserContext, url: str) -> Page:
     return page
 
 
+def reload(page: Page) -> None:
+    """Load the page again, when a view that was closed has gone back in the history: that ends a reload under way."""
+    page.wait_for_function("history.state?.popscore !== 'view'")
+    page.reload()
+
+
 def ranked(page: Page, timeout_s: float = 120) -> None:
     expect(page.locator(".pr")).to_have_attribute("data-phase", "done", timeout=1000 * timeout_s)
 
