@@ -59,7 +59,7 @@ def size(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def visitor(browser: Browser) -> Iterator[BrowserContext]:
     """One person's browser. What it has loaded of the app it keeps, so that each page is there in a moment."""
-    context = browser.new_context(permissions=["camera"])
+    context = browser.new_context(permissions=["camera"], reduced_motion="reduce")
     yield context
     context.close()
 

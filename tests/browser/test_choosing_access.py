@@ -108,3 +108,13 @@ def test_nothing_of_ours_jumps_while_the_page_loads(browser: Browser, url: str, 
     shifted = sum(page.evaluate("window.shifts"))
     context.close()
     assert shifted < 0.05
+
+
+def test_nothing_moves_for_who_asks_for_that(desk: Page) -> None:
+    moving = desk.evaluate(
+        """() => [...document.querySelectorAll('.contain *')].filter((one) => {
+            const style = getComputedStyle(one);
+            return style.transition !== 'none' || style.animationName !== 'none';
+        }).map((one) => one.outerHTML.slice(0, 80))"""
+    )
+    assert moving == []
