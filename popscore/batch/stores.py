@@ -202,7 +202,7 @@ def files_below(where: Place) -> Iterator[Any]:
     while waiting:
         folder = waiting.pop()
         selector = fs.FileSelector(folder, recursive=False)
-        found = asked(partial(system.get_file_info, selector), where.address, tries=where.tries)
+        found = asked(partial(system.get_file_info, selector), where.address, tries=min(where.tries, 2))
         found.sort(key=lambda one: one.path, reverse=True)
         for info in reversed(found):
             if info.type == fs.FileType.File:
